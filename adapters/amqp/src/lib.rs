@@ -1,0 +1,1 @@
+//! Events to RabbitMQ with publisher confirms

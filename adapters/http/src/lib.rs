@@ -1,0 +1,1 @@
+//! HTTP adapter: REST, OAuth 2 endpoints, health and documents

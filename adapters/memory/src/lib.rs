@@ -1,0 +1,1 @@
+//! Everything in memory: the strictest adapter, and the contract suites

@@ -1,0 +1,1 @@
+//! Passwords, time, randomness and secrets at rest

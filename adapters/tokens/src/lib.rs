@@ -1,0 +1,1 @@
+//! Access tokens as JWT and PASETO, and the keys behind them

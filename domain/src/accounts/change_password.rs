@@ -1,0 +1,101 @@
+//! Changing one's password.
+
+use crate::Failure;
+use crate::event::Event;
+use crate::ids::{SessionId, UserId};
+use crate::origin::Origin;
+use crate::ports::security::{HashError, Match, PolicyError};
+use crate::ports::store::{Effect, StoreError};
+use crate::sessions::{RevocationReason, Revoked, revoked_events};
+
+use super::{Accounts, Password, PasswordContext};
+
+/// A change of password by its owner.
+#[derive(Clone, Debug)]
+pub struct ChangePassword {
+    /// Whose password.
+    pub user: UserId,
+    /// The session that asks: it stays, the others end.
+    pub session: SessionId,
+    /// The password so far.
+    pub current: Password,
+    /// The password from now on.
+    pub new: Password,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// Why the password stays.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangePasswordError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// The current password is wrong.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// The new password is too easy to guess; the text says why.
+    #[error("{0}")]
+    WeakPassword(String),
+    /// The service could not do it.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl Accounts {
+    /// Changes the password, ends every other session, and announces both.
+    pub async fn change_password(&self, cmd: ChangePassword) -> Result<(), ChangePasswordError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let user = tx.users().by_id(cmd.user).await?.ok_or(ChangePasswordError::NotFound)?;
+        let stored = tx.credentials().of(cmd.user).await?;
+        drop(tx);
+
+        if self.hasher.verify(&cmd.current, stored.as_ref()).await? == Match::No {
+            return Err(ChangePasswordError::WrongPassword);
+        }
+        let stored = stored.ok_or(ChangePasswordError::WrongPassword)?;
+        self.screen_password(&cmd.new, PasswordContext::from(&user)).await?;
+        let hash = self.hasher.hash(&cmd.new).await?;
+
+        let mut tx = self.store.begin().await?;
+        if !tx.credentials().replace(cmd.user, &stored, &hash).await? {
+            return Err(ChangePasswordError::WrongPassword);
+        }
+        let revoked = Revoked { at: now, reason: RevocationReason::PasswordChanged };
+        let ended = tx.sessions().revoke_all_of(cmd.user, Some(cmd.session), revoked).await?;
+        let ended = self.sessions.revocations(&ended, now);
+        tx.revocations().add(&ended).await?;
+        let mut effects = vec![Effect::Publish {
+            event: Event::UserPasswordChanged { user_id: cmd.user },
+            traceparent: cmd.origin.traceparent.clone(),
+        }];
+        effects.extend(revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin));
+        tx.commit(now, effects).await?;
+        for revocation in &ended {
+            self.revocations.revoke(revocation.session, revocation.until);
+        }
+        Ok(())
+    }
+}
+
+impl From<StoreError> for ChangePasswordError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<HashError> for ChangePasswordError {
+    fn from(error: HashError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<PolicyError> for ChangePasswordError {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Weak(why) => Self::WeakPassword(why),
+            PolicyError::Overloaded => Self::Failure(Failure::Overloaded),
+        }
+    }
+}

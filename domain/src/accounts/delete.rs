@@ -1,0 +1,42 @@
+//! Closing one's account.
+
+use crate::Failure;
+use crate::event::Event;
+use crate::ids::UserId;
+use crate::origin::Origin;
+use crate::ports::store::Effect;
+use crate::sessions::{RevocationReason, Revoked, revoked_events};
+
+use super::Accounts;
+
+/// The end of an account, by its owner.
+#[derive(Clone, Debug)]
+pub struct DeleteAccount {
+    /// Which account.
+    pub user: UserId,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+impl Accounts {
+    /// Ends every session, removes the account with all that belongs to it, and announces it; whether there was one.
+    pub async fn delete(&self, cmd: DeleteAccount) -> Result<bool, Failure> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let revoked = Revoked { at: now, reason: RevocationReason::AccountDeleted };
+        let ended = tx.sessions().revoke_all_of(cmd.user, None, revoked).await?;
+        let ended = self.sessions.revocations(&ended, now);
+        tx.revocations().add(&ended).await?;
+        if !tx.users().delete(cmd.user).await? {
+            return Ok(false);
+        }
+        let mut effects = revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin);
+        let event = Event::UserDeleted { user_id: cmd.user };
+        effects.push(Effect::Publish { event, traceparent: cmd.origin.traceparent });
+        tx.commit(now, effects).await?;
+        for revocation in &ended {
+            self.revocations.revoke(revocation.session, revocation.until);
+        }
+        Ok(true)
+    }
+}

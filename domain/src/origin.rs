@@ -1,0 +1,31 @@
+//! Where a request came from.
+
+use std::net::IpAddr;
+
+/// What the door knows about a request: it travels with commands into sessions and events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address as the door trusts it.
+    pub ip: Option<IpAddr>,
+    /// The `User-Agent`, at most [`Origin::USER_AGENT_MAX`] characters, no control characters.
+    pub user_agent: Option<String>,
+    /// W3C Trace Context `traceparent` of the request, already validated.
+    pub traceparent: Option<String>,
+}
+
+impl Origin {
+    /// The most characters of a `User-Agent` that are kept.
+    pub const USER_AGENT_MAX: usize = 256;
+
+    /// Keeps a `User-Agent`: control characters become spaces, the rest is cut at
+    /// [`Origin::USER_AGENT_MAX`] characters; an empty one is none.
+    pub fn keep_user_agent(raw: &str) -> Option<String> {
+        let kept: String = raw
+            .chars()
+            .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+            .take(Self::USER_AGENT_MAX)
+            .collect();
+        let kept = kept.trim();
+        (!kept.is_empty()).then(|| kept.to_owned())
+    }
+}

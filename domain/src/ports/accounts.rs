@@ -1,0 +1,52 @@
+//! Storage of accounts and passwords.
+
+use async_trait::async_trait;
+
+use crate::accounts::{Email, LoginName, PasswordHash, User, Username};
+use crate::ids::UserId;
+
+use super::store::StoreError;
+
+/// The accounts.
+#[async_trait]
+pub trait UserRepository: Send {
+    /// Adds an account. `Duplicate(Email)`, `Duplicate(Username)` or `Duplicate(Id)` when somebody has the canonical
+    /// form already; among racing inserts exactly one MUST succeed.
+    async fn insert(&mut self, user: &User) -> Result<(), StoreError>;
+
+    /// The account, every field as it was written.
+    async fn by_id(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The account with this canonical address.
+    async fn by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError>;
+
+    /// The account with this canonical username.
+    async fn by_username(&mut self, username: &Username) -> Result<Option<User>, StoreError>;
+
+    /// The account that logs in by this name, with its password if it has one, in one look.
+    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError>;
+
+    /// Writes every field but `id` and `created_at` if the stored version is `user.version`, and stores
+    /// `user.version + 1`; otherwise `Conflict`. `Duplicate` as in [`UserRepository::insert`].
+    async fn update(&mut self, user: &User) -> Result<(), StoreError>;
+
+    /// Removes the account, its password and its sessions; whether there was one.
+    async fn delete(&mut self, id: UserId) -> Result<bool, StoreError>;
+}
+
+/// The password of an account.
+#[async_trait]
+pub trait CredentialRepository: Send {
+    /// Adds the password of an account that has none. `Duplicate(Id)` when it has one.
+    async fn insert(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError>;
+
+    /// The password of an account.
+    async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError>;
+
+    /// Whether the password of the account is still `hash`. `true` MUST hold until this unit ends: a concurrent
+    /// [`CredentialRepository::replace`] waits for the end, or makes this answer `false`.
+    async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError>;
+
+    /// Puts `new` in the place of `old`; `false`, and nothing changed, when the password is not `old` any more.
+    async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+}

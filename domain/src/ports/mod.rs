@@ -1,0 +1,26 @@
+//! The ports: what the core asks of the world. Every promise is a MUST in a port's doc and a test in its
+//! contract suite, which every adapter passes.
+//!
+//! | port | promise in a line | adapters | contract suite |
+//! |---|---|---|---|
+//! | [`store::Store`], [`store::Tx`] | nothing is true before `commit`; after it all of it is, with its effects | memory, sql | `storage` |
+//! | [`accounts::UserRepository`], [`accounts::CredentialRepository`] | the store decides who was first | memory, sql | `storage` |
+//! | [`sessions::SessionRepository`], [`sessions::RevocationRepository`] | one live refresh token in a family, whoever races | memory, sql | `storage` |
+//! | [`tokens::KeyRepository`] | one first key, however many replicas start | memory, sql | `storage` |
+//! | [`delivery::Outbox`] | no committed effect is lost, two claimers never share one, a subject keeps its order | memory, sql | `outbox` |
+//! | [`delivery::EventPublisher`] | `Ok` means the broker has it for good | memory (recording, in-process), amqp | `publisher` |
+//! | [`sessions::RevocationList`] | a revoked session is known at once | memory | `revocation_list` |
+//! | [`sessions::RefreshTokenCodec`] | only our tokens open; the successor is the same for everybody | tokens | `refresh_tokens` |
+//! | [`tokens::TokenIssuer`], [`tokens::TokenVerifier`], [`tokens::KeyRing`] | what we issue verifies, nothing else does | tokens | `signers` |
+//! | [`security::PasswordHasher`] | no password costs as much as a wrong one; bounded, refuses rather than queues | memory (plain), system | `hasher` |
+//! | [`security::PasswordPolicy`] | guessable passwords are refused with a reason | memory (plain), system | `password_policy` |
+//! | [`security::Vault`] | opens only what it sealed, for the same context | system | `vault` |
+//! | [`ambient::Clock`], [`ambient::Randomness`] | the only way time and chance come in | memory (manual, seeded), system | `ambient` |
+
+pub mod accounts;
+pub mod ambient;
+pub mod delivery;
+pub mod security;
+pub mod sessions;
+pub mod store;
+pub mod tokens;

@@ -1,0 +1,101 @@
+//! Storage of sessions, the list of revoked ones, and the form of refresh tokens.
+
+use async_trait::async_trait;
+
+use crate::Timestamp;
+use crate::ids::{SessionId, UserId};
+use crate::sessions::{RefreshToken, Revoked, Rotated, Rotation, Session};
+
+use super::store::StoreError;
+
+/// The sessions.
+#[async_trait]
+pub trait SessionRepository: Send {
+    /// Adds a session of an existing account; `Duplicate(Id)` when there is one of that id, `Conflict` when there is
+    /// no such account any more.
+    async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
+
+    /// The session, live or not, every field as it was written.
+    async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
+
+    /// The sessions of an account that are live at `now`, the newest first, at most `limit`; `after` is the last
+    /// session of the page before.
+    async fn live_of(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError>;
+
+    /// Uses a refresh token. Of any number of concurrent uses of one token exactly one MUST be
+    /// [`Rotated::First`], with [`Rotation::apply`] done; the others get [`Rotation::verdict`] on what it left.
+    async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError>;
+
+    /// Ends a session that has not been revoked before; whether this call ended it. Of any number of concurrent
+    /// calls exactly one MUST answer `true`.
+    async fn revoke(&mut self, id: SessionId, revoked: Revoked) -> Result<bool, StoreError>;
+
+    /// Ends all sessions of an account that are live at `revoked.at`, except `keep`; which ones this call ended.
+    async fn revoke_all_of(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        revoked: Revoked,
+    ) -> Result<Vec<SessionId>, StoreError>;
+
+    /// Forgets up to `limit` sessions that were revoked, or ended by themselves, before `before`; how many.
+    async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// A session that ended before its time, for as long as one of its access tokens may still be around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The session.
+    pub session: SessionId,
+    /// When it was revoked.
+    pub at: Timestamp,
+    /// When its last access token has expired.
+    pub until: Timestamp,
+}
+
+/// The revocations as truth: they outlive the sessions' rows and the accounts.
+#[async_trait]
+pub trait RevocationRepository: Send {
+    /// Adds revocations; one that is there already keeps the later `until`.
+    async fn add(&mut self, revocations: &[Revocation]) -> Result<(), StoreError>;
+
+    /// All revocations with `at` not before `at` and `until` after `now`, in any order.
+    async fn since(&mut self, at: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;
+
+    /// Forgets those whose `until` is not after `now`; how many.
+    async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// The revoked sessions as every request asks for them: in memory, without waiting.
+pub trait RevocationList: Send + Sync {
+    /// Remembers a session until `until`. From the moment this returns [`RevocationList::is_revoked`] MUST say so.
+    fn revoke(&self, session: SessionId, until: Timestamp);
+
+    /// Whether the session was revoked and is still remembered.
+    fn is_revoked(&self, session: SessionId) -> bool;
+
+    /// Forgets sessions whose `until` is not after `now`; those after it MUST stay.
+    fn forget(&self, now: Timestamp);
+}
+
+/// The form of refresh tokens.
+///
+/// A token MUST look like random bytes at every position, carry 256 random bits, and be of one spelling only.
+pub trait RefreshTokenCodec: Send + Sync {
+    /// The first token of a session, from 256 fresh random bits.
+    fn first(&self, session: SessionId, secret: [u8; 32]) -> RefreshToken;
+
+    /// The token that follows `token`: MUST be the same at every call and on every replica with the same master key,
+    /// and MUST NOT be computable without that key.
+    fn successor(&self, token: &RefreshToken) -> RefreshToken;
+
+    /// Reads what a client presents; `None` MUST be the answer to anything that this service, under this master
+    /// key, has not made, down to a single bit.
+    fn open(&self, presented: &str) -> Option<RefreshToken>;
+}

@@ -1,0 +1,49 @@
+//! What keeps sessions in order over time; the composition root calls it again and again.
+
+use std::time::Duration;
+
+use crate::{Failure, Timestamp};
+
+use super::Sessions;
+
+/// How far back a look for revocations goes beyond the last one: commits do not become visible in the order of
+/// their instants.
+const OVERLAP: Duration = Duration::from_secs(30);
+
+/// How long an ended session is kept, so that reports of stolen tokens can be followed up.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How many rows one unit of work removes.
+const PURGE_BATCH: u32 = 1_000;
+
+impl Sessions {
+    /// Learns which sessions were revoked, here or by another replica, since `last` (`None`: all that matter), and
+    /// returns the instant to go on from.
+    pub async fn learn_revocations(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
+        let now = self.clock.now();
+        let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
+        let mut tx = self.store.begin().await?;
+        let news = tx.revocations().since(from, now).await?;
+        self.remember(&news);
+        self.revocations.forget(now);
+        Ok(now)
+    }
+
+    /// Forgets sessions that ended long ago and revocations that no token can outlive; how many rows went.
+    pub async fn purge(&self) -> Result<u64, Failure> {
+        let now = self.clock.now();
+        let mut gone = 0;
+        loop {
+            let mut tx = self.store.begin().await?;
+            let sessions = tx.sessions().purge(now.minus(KEPT), PURGE_BATCH).await?;
+            let revocations = tx.revocations().purge(now).await?;
+            if sessions + revocations > 0 {
+                tx.commit(now, Vec::new()).await?;
+            }
+            gone += sessions + revocations;
+            if sessions < u64::from(PURGE_BATCH) {
+                return Ok(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Sessions: signing in, staying signed in, and the end of it.
+
+mod list;
+mod log_in;
+mod log_out;
+mod maintain;
+mod refresh;
+mod refresh_token;
+mod revocation;
+mod session;
+
+use std::sync::Arc;
+
+use crate::ports::ambient::{Clock, Randomness};
+use crate::ports::security::PasswordHasher;
+use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
+use crate::ports::store::Store;
+use crate::tokens::AccessTokens;
+
+pub use list::ListSessions;
+pub use log_in::{LogIn, LogInError};
+pub use log_out::RevokeSession;
+pub use refresh::{Refresh, RefreshError, RefreshOutcome};
+pub use refresh_token::{RefreshToken, Rotated, Rotation, TokenDigest};
+pub(crate) use revocation::revoked_events;
+pub use session::{RevocationReason, Revoked, Session, SessionPolicy, TokenFamily};
+
+use crate::Timestamp;
+use crate::secret::SecretString;
+
+/// What can be done with sessions: [`log_in`](Sessions::log_in), [`refresh`](Sessions::refresh),
+/// [`log_out`](Sessions::log_out), [`log_out_everywhere`](Sessions::log_out_everywhere),
+/// [`list`](Sessions::list), [`revoke`](Sessions::revoke).
+pub struct Sessions {
+    store: Arc<dyn Store>,
+    hasher: Arc<dyn PasswordHasher>,
+    refresh_tokens: Arc<dyn RefreshTokenCodec>,
+    revocations: Arc<dyn RevocationList>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+    access_tokens: AccessTokens,
+    policy: SessionPolicy,
+}
+
+impl Sessions {
+    /// The capability over its ports.
+    #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
+    pub fn new(
+        store: Arc<dyn Store>,
+        hasher: Arc<dyn PasswordHasher>,
+        refresh_tokens: Arc<dyn RefreshTokenCodec>,
+        revocations: Arc<dyn RevocationList>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+        access_tokens: AccessTokens,
+        policy: SessionPolicy,
+    ) -> Self {
+        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, policy }
+    }
+}
+
+/// What a client holds after it signed in or refreshed.
+#[derive(Clone, Debug)]
+pub struct TokenPair {
+    /// For each call.
+    pub access_token: SecretString,
+    /// When it expires.
+    pub access_expires_at: Timestamp,
+    /// For the next pair.
+    pub refresh_token: SecretString,
+    /// When it expires unless it is used before.
+    pub refresh_expires_at: Timestamp,
+    /// The session, as it is now.
+    pub session: Session,
+    /// The instant that the lifetimes count from.
+    pub issued_at: Timestamp,
+}

@@ -1,0 +1,112 @@
+//! Staying signed in: a refresh token for the next one and a new access token.
+
+use crate::event::Event;
+use crate::origin::Origin;
+use crate::ports::store::{Effect, StoreError};
+use crate::{Failure, Timestamp};
+
+use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events};
+
+/// The use of a refresh token.
+#[derive(Clone, Debug)]
+pub struct Refresh {
+    /// What the client presents.
+    pub token: String,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// How the successor came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// It was made now.
+    Rotated,
+    /// It had been made before, within the grace.
+    Replayed,
+}
+
+/// Why there are no new tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The token is not one of ours, or its session has ended.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// The token was used long before: its session is revoked now. Clients are told no more than for `Invalid`.
+    #[error("the refresh token was used again")]
+    Reused,
+    /// The service could not do it.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl Sessions {
+    /// Rotates a refresh token. Within the grace a used token gives the same successor; after it, its use ends the
+    /// session and is announced.
+    pub async fn refresh(&self, cmd: Refresh) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
+        let now = self.clock.now();
+        let presented = self.refresh_tokens.open(&cmd.token).ok_or(RefreshError::Invalid)?;
+        let successor = self.refresh_tokens.successor(&presented);
+        let rotation = Rotation {
+            session: presented.session,
+            generation: presented.generation,
+            presented: presented.digest,
+            successor: successor.digest,
+            at: now,
+            idle_expires_at: now.plus(self.policy.idle_ttl),
+            grace: self.policy.reuse_grace,
+        };
+
+        let mut tx = self.store.begin().await?;
+        match tx.sessions().rotate(&rotation).await? {
+            Rotated::First(session) => {
+                let mut effects = Vec::new();
+                if self.policy.announce_refreshes {
+                    let event = Event::SessionRefreshed { user_id: session.user, session_id: session.id };
+                    effects.push(Effect::Publish { event, traceparent: cmd.origin.traceparent });
+                }
+                tx.commit(now, effects).await?;
+                Ok((self.pair(session, successor, now)?, RefreshOutcome::Rotated))
+            }
+            Rotated::Again(session) => Ok((self.pair(session, successor, now)?, RefreshOutcome::Replayed)),
+            Rotated::Refused => Err(RefreshError::Invalid),
+            Rotated::Reused(session) => {
+                let revoked = Revoked { at: now, reason: RevocationReason::TokenReuse };
+                if !tx.sessions().revoke(session.id, revoked).await? {
+                    return Err(RefreshError::Invalid);
+                }
+                let ended = self.policy.revocations(&[session.id], now);
+                tx.revocations().add(&ended).await?;
+                let event = Event::SessionReuseDetected {
+                    user_id: session.user,
+                    session_id: session.id,
+                    ip: cmd.origin.ip,
+                    user_agent: cmd.origin.user_agent.clone(),
+                };
+                let traceparent = cmd.origin.traceparent.clone();
+                let mut effects = vec![Effect::Publish { event, traceparent }];
+                effects.extend(revoked_events(session.user, &ended, revoked.reason, &cmd.origin));
+                tx.commit(now, effects).await?;
+                self.remember(&ended);
+                Err(RefreshError::Reused)
+            }
+        }
+    }
+
+    pub(super) fn pair(&self, session: Session, refresh: RefreshToken, now: Timestamp) -> Result<TokenPair, Failure> {
+        let (access_token, access_expires_at) = self.access_tokens.issue_for(&session, now)?;
+        Ok(TokenPair {
+            access_token,
+            access_expires_at,
+            refresh_token: refresh.value,
+            refresh_expires_at: session.idle_expires_at,
+            session,
+            issued_at: now,
+        })
+    }
+}
+
+impl From<StoreError> for RefreshError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}

@@ -1,0 +1,87 @@
+//! What an access token says (RFC 9068 §2.2).
+
+use std::fmt;
+
+use crate::Timestamp;
+use crate::ids::{SessionId, TokenId, UserId};
+
+/// The claims of an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// `iss`: the URL of this service.
+    pub issuer: String,
+    /// `sub`: whom the token speaks for.
+    pub subject: UserId,
+    /// `aud`: whom the token is for; exactly one.
+    pub audience: String,
+    /// `exp`: from this instant on the token is refused. Whole seconds.
+    pub expires_at: Timestamp,
+    /// `iat`: when it was issued. Whole seconds.
+    pub issued_at: Timestamp,
+    /// `jti`: which token.
+    pub id: TokenId,
+    /// `sid`: the session it belongs to.
+    pub session: SessionId,
+    /// `client_id`: the client it was issued to.
+    pub client_id: String,
+    /// `scope`: what it allows.
+    pub scope: Scope,
+    /// `auth_time`: when the user proved who they are. Whole seconds.
+    pub authenticated_at: Option<Timestamp>,
+    /// `roles`, when the setting puts them into tokens.
+    pub roles: Option<Vec<String>>,
+    /// `permissions`, when the setting puts them into tokens.
+    pub permissions: Option<Vec<String>>,
+}
+
+/// A set of scope values (RFC 6749 §3.3), in the order given, each once.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scope(Vec<String>);
+
+/// The text is not a space-separated list of scope values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is a list of printable ASCII words separated by single spaces")]
+pub struct NotAScope;
+
+impl Scope {
+    /// Reads a space-separated list; the empty text is the empty scope.
+    pub fn parse(text: &str) -> Result<Self, NotAScope> {
+        let mut values: Vec<String> = Vec::new();
+        if text.is_empty() {
+            return Ok(Self(values));
+        }
+        for value in text.split(' ') {
+            // RFC 6749 appendix A.4: %x21 / %x23-5B / %x5D-7E
+            let fine = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+            if value.is_empty() || !value.bytes().all(fine) {
+                return Err(NotAScope);
+            }
+            if !values.iter().any(|known| known == value) {
+                values.push(value.to_owned());
+            }
+        }
+        Ok(Self(values))
+    }
+
+    /// Whether `value` is part of it.
+    pub fn contains(&self, value: &str) -> bool {
+        self.0.iter().any(|known| known == value)
+    }
+
+    /// The values in their order.
+    pub fn values(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}

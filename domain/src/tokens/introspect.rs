@@ -1,0 +1,58 @@
+//! What other services may ask about a token (RFC 7662), and which session a token belongs to (RFC 7009).
+
+use crate::Failure;
+use crate::ids::{SessionId, UserId};
+use crate::sessions::Session;
+
+use super::{Claims, Tokens};
+
+/// Which kind of token somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An access token.
+    Access,
+    /// A refresh token.
+    Refresh,
+}
+
+/// A token that is active (RFC 7662 §2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActiveToken {
+    /// An access token, and what it says.
+    Access(Box<Claims>),
+    /// The live refresh token of a session.
+    Refresh(Box<Session>),
+}
+
+impl Tokens {
+    /// The token, if it is active; `None` for anything else, whatever the reason. `hint` says where to look first.
+    pub async fn introspect(&self, token: &str, hint: Option<TokenKind>) -> Result<Option<ActiveToken>, Failure> {
+        let now = self.clock.now();
+        let access = || self.accept(token, now).map(|claims| ActiveToken::Access(Box::new(claims)));
+        if hint != Some(TokenKind::Refresh)
+            && let Some(active) = access()
+        {
+            return Ok(Some(active));
+        }
+        if let Some(presented) = self.refresh_tokens.open(token) {
+            let mut tx = self.store.begin().await?;
+            let session = tx.sessions().by_id(presented.session).await?;
+            let live = session.filter(|s| s.is_live(now) && s.family.digest == presented.digest);
+            return Ok(live.map(|session| ActiveToken::Refresh(Box::new(session))));
+        }
+        Ok(if hint == Some(TokenKind::Refresh) { access() } else { None })
+    }
+
+    /// Whose session a token of either kind belongs to, if it is one of ours and the session is not over; for
+    /// revocation, so a refresh token counts also after it was used.
+    pub async fn revocation_target(&self, token: &str) -> Result<Option<(UserId, SessionId, String)>, Failure> {
+        let now = self.clock.now();
+        if let Some(claims) = self.accept(token, now) {
+            return Ok(Some((claims.subject, claims.session, claims.client_id)));
+        }
+        let Some(presented) = self.refresh_tokens.open(token) else { return Ok(None) };
+        let mut tx = self.store.begin().await?;
+        let session = tx.sessions().by_id(presented.session).await?;
+        Ok(session.filter(|s| s.is_live(now)).map(|s| (s.user, s.id, s.client_id)))
+    }
+}

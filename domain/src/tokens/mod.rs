@@ -1,0 +1,51 @@
+//! Access tokens: issuing, checking, introspecting, and the keys behind them.
+
+mod authenticate;
+mod claims;
+mod introspect;
+mod issue;
+mod key;
+mod keys;
+
+use std::sync::Arc;
+
+use crate::ports::ambient::Clock;
+use crate::ports::security::Vault;
+use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
+use crate::ports::store::Store;
+use crate::ports::tokens::{KeyRing, TokenVerifier};
+
+pub use authenticate::Unauthenticated;
+pub use claims::{Claims, NotAScope, Scope};
+pub use introspect::{ActiveToken, TokenKind};
+pub use issue::{AccessTokens, TokenSettings};
+pub use key::{Algorithm, SigningKey};
+pub use keys::KeysError;
+
+/// What can be done with tokens: [`authenticate`](Tokens::authenticate), [`introspect`](Tokens::introspect),
+/// [`revocation_target`](Tokens::revocation_target), [`open_keys`](Tokens::open_keys),
+/// [`published_keys`](Tokens::published_keys).
+pub struct Tokens {
+    store: Arc<dyn Store>,
+    verifier: Arc<dyn TokenVerifier>,
+    keys: Arc<dyn KeyRing>,
+    vault: Arc<dyn Vault>,
+    refresh_tokens: Arc<dyn RefreshTokenCodec>,
+    revocations: Arc<dyn RevocationList>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Tokens {
+    /// The capability over its ports.
+    pub fn new(
+        store: Arc<dyn Store>,
+        verifier: Arc<dyn TokenVerifier>,
+        keys: Arc<dyn KeyRing>,
+        vault: Arc<dyn Vault>,
+        refresh_tokens: Arc<dyn RefreshTokenCodec>,
+        revocations: Arc<dyn RevocationList>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, verifier, keys, vault, refresh_tokens, revocations, clock }
+    }
+}
