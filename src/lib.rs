@@ -1,1 +1,13 @@
-//! x
+//! The composition root: from a configuration to a running service. No rules, no SQL, no handlers.
+
+mod background;
+pub mod config;
+mod listener;
+mod master_key;
+mod service;
+pub mod telemetry;
+mod wiring;
+
+pub use config::Config;
+pub use service::{Running, Service, StartError, build, open_store};
+pub use wiring::openapi;

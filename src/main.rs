@@ -1,1 +1,17 @@
-fn main() {}
+//! The command line.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::run(commands::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            commands::complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}

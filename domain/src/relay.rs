@@ -79,8 +79,12 @@ impl Relay {
         Self { outbox, publisher, clock, settings }
     }
 
-    /// Claims a batch, publishes it, and settles it. Deterministic: it waits for nothing but its ports.
+    /// Claims a batch, publishes it, and settles it; while the publisher is not ready it leaves the outbox alone.
+    /// Deterministic: it waits for nothing but its ports.
     pub async fn run_once(&self) -> Result<Round, StoreError> {
+        if !self.publisher.is_ready().await {
+            return Ok(Round { unavailable: true, ..Round::default() });
+        }
         let now = self.clock.now();
         let claimed = self.outbox.claim(self.settings.batch, now, self.settings.lease).await?;
         if claimed.is_empty() {

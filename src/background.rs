@@ -1,0 +1,136 @@
+//! What runs beside the requests: the relay, the revocations of other replicas, housekeeping, figures.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portcullis_domain::App;
+use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::relay::Relay;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// How often an idle relay looks for what other replicas left behind.
+const IDLE: Duration = Duration::from_millis(500);
+const BROKER_PAUSE: Duration = Duration::from_millis(200);
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the relay goes on after the last request, for what is still in the outbox.
+const FLUSH: Duration = Duration::from_secs(5);
+/// How often the revocations of other replicas are read.
+const REVOCATIONS: Duration = Duration::from_secs(1);
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+const FIGURES: Duration = Duration::from_secs(5);
+
+/// Relays until `stop` turns true, then once more until the outbox is empty or the time is up.
+pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
+    let mut troubled = false;
+    while !*stop.borrow() {
+        let pause = one_round(&relay, &mut troubled).await;
+        let Some(pause) = pause else { continue };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = sleep(pause) => {}
+            () = relay.committed(), if pause == IDLE => {}
+        }
+    }
+    let until = Instant::now() + FLUSH;
+    while Instant::now() < until {
+        match one_round(&relay, &mut troubled).await {
+            None => {}
+            Some(IDLE) => return,
+            Some(pause) => sleep(pause).await,
+        }
+    }
+}
+
+/// How long to wait after a round; `None` when there may be more to do at once.
+async fn one_round(relay: &Relay, troubled: &mut bool) -> Option<Duration> {
+    match relay.run_once().await {
+        Ok(round) => {
+            let delivered = u64::try_from(round.delivered).unwrap_or(u64::MAX);
+            metrics::counter!("portcullis_events_published_total").increment(delivered);
+            metrics::counter!("portcullis_events_failed_total").increment(u64::try_from(round.failed).unwrap_or(0));
+            if round.parked > 0 {
+                let why = round.why.as_deref().unwrap_or_default();
+                tracing::error!(parked = round.parked, why, "events were parked: the broker keeps refusing them");
+            }
+            let trouble = round.failed > 0 || round.unavailable;
+            if trouble && !*troubled {
+                let why = round.why.as_deref().unwrap_or("the broker is not available");
+                tracing::warn!(why, "events wait in the outbox");
+            } else if !trouble && *troubled && round.delivered > 0 {
+                tracing::info!("events flow again");
+            }
+            *troubled = trouble || (*troubled && round.delivered == 0);
+            match (round.claimed, trouble) {
+                (_, true) => Some(BROKER_PAUSE),
+                (0, false) => Some(IDLE),
+                _ => None,
+            }
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the relay cannot reach the outbox");
+            Some(STORE_PAUSE)
+        }
+    }
+}
+
+/// Learns again and again which sessions were revoked by other replicas.
+pub(crate) async fn revocations(
+    app: Arc<App>,
+    mut last: Option<portcullis_domain::Timestamp>,
+    stop: watch::Receiver<bool>,
+) {
+    let mut troubled = false;
+    while wait(&stop, REVOCATIONS).await {
+        match app.sessions.learn_revocations(last).await {
+            Ok(now) => {
+                last = Some(now);
+                troubled = false;
+            }
+            Err(error) if !troubled => {
+                troubled = true;
+                tracing::warn!(error = &error as &dyn std::error::Error, "revocations by other replicas are not known");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Forgets what is over.
+pub(crate) async fn housekeeping(app: Arc<App>, stop: watch::Receiver<bool>) {
+    while wait(&stop, HOUSEKEEPING).await {
+        match app.sessions.purge().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "ended sessions were removed"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed"),
+        }
+    }
+}
+
+/// Keeps the gauges of the outbox.
+pub(crate) async fn figures(
+    relay: Arc<Relay>,
+    clock: Arc<dyn Clock>,
+    recorder: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    stop: watch::Receiver<bool>,
+) {
+    while wait(&stop, FIGURES).await {
+        if let Some(recorder) = &recorder {
+            recorder.run_upkeep();
+        }
+        if let Ok(backlog) = relay.backlog().await {
+            let age = backlog.oldest.map_or(Duration::ZERO, |oldest| clock.now().since(oldest));
+            #[expect(clippy::cast_precision_loss, reason = "a gauge has no more digits")]
+            let (waiting, parked) = (backlog.waiting as f64, backlog.parked as f64);
+            metrics::gauge!("portcullis_outbox_waiting").set(waiting);
+            metrics::gauge!("portcullis_outbox_parked").set(parked);
+            metrics::gauge!("portcullis_outbox_oldest_seconds").set(age.as_secs_f64());
+        }
+    }
+}
+
+/// Waits; `false` once the service stops.
+async fn wait(stop: &watch::Receiver<bool>, pause: Duration) -> bool {
+    let mut stop = stop.clone();
+    timeout(pause, stop.wait_for(|stop| *stop)).await.is_err()
+}

@@ -1,0 +1,112 @@
+//! The table of every setting: the one place that knows their names, defaults and meaning.
+
+/// A setting.
+#[derive(Debug)]
+pub struct Knob {
+    /// Where it stands in the TOML file: `section.key`, or `key` at the top.
+    pub key: &'static str,
+    /// A short name in the environment beside `PORTCULLIS__SECTION__KEY`.
+    pub short: Option<&'static str>,
+    /// Whether its value must not be shown, and may also come from a file (`NAME_FILE`).
+    pub secret: bool,
+    /// The value when nobody sets one; `None` when it is computed or absent.
+    pub default: Option<&'static str>,
+    /// What it does, with its unit or its values.
+    pub doc: &'static str,
+}
+
+const fn knob(key: &'static str, default: &'static str, doc: &'static str) -> Knob {
+    Knob { key, short: None, secret: false, default: Some(default), doc }
+}
+
+const fn optional(key: &'static str, doc: &'static str) -> Knob {
+    Knob { key, short: None, secret: false, default: None, doc }
+}
+
+const fn secret(key: &'static str, short: &'static str, doc: &'static str) -> Knob {
+    Knob { key, short: Some(short), secret: true, default: None, doc }
+}
+
+/// All settings, in the order in which a newcomer wants to read them.
+pub const KNOBS: &[Knob] = &[
+    secret(
+        "secret_key",
+        "SECRET_KEY",
+        "Master key, at least 32 characters of high entropy: seals the signing keys and the refresh tokens. With the \
+         embedded database it is made at first start and kept beside it.",
+    ),
+    Knob {
+        key: "server.port",
+        short: Some("PORT"),
+        secret: false,
+        default: Some("8080"),
+        doc: "Port of the public listener; 0 picks a free one.",
+    },
+    knob("server.host", "127.0.0.1", "Address of the public listener; 0.0.0.0 for all."),
+    knob("server.body_limit", "65536", "Largest request body, in bytes."),
+    knob("server.request_timeout", "30s", "A request that takes longer is answered 503."),
+    knob("server.header_timeout", "15s", "A connection that sends no complete request head for so long is closed."),
+    knob("server.max_connections", "10000", "Connections served at once; more wait to be accepted."),
+    knob("server.drain_timeout", "20s", "How long running requests may take after SIGTERM."),
+    knob("server.access_log", "false", "Whether each request is logged at level info."),
+    optional("server.threads", "Threads that serve requests; as many as cores when absent."),
+    knob("management.host", "127.0.0.1", "Address of the management listener (metrics and health)."),
+    knob("management.port", "9090", "Port of the management listener; 0 turns it off."),
+    Knob {
+        key: "database.url",
+        short: Some("DATABASE_URL"),
+        secret: true,
+        default: Some("sqlite://data/portcullis.db"),
+        doc: "sqlite://PATH, postgres://USER:PASSWORD@HOST:PORT/NAME, or memory: (nothing is kept).",
+    },
+    knob("database.max_connections", "16", "Connections to PostgreSQL, or readers of SQLite, at most."),
+    knob("database.acquire_timeout", "3s", "How long a request waits for a connection before it is answered 503."),
+    secret("events.amqp_url", "AMQP_URL", "amqp:// or amqps:// URL of RabbitMQ; absent: events go to the log."),
+    knob("events.exchange", "auth.events", "Durable topic exchange that events are published to."),
+    knob("events.queue", "auth-events", "Durable quorum queue bound to everything; empty turns it off."),
+    knob("events.confirm_timeout", "5s", "How long the broker may take to confirm an event."),
+    knob("events.announce_refreshes", "false", "Whether each refresh publishes session.refreshed."),
+    knob("tokens.format", "jwt", "Format of access tokens: jwt or paseto (v4.public). Both are always accepted."),
+    knob("tokens.algorithm", "ES256", "Signature of JWTs: ES256, EdDSA or RS256."),
+    optional("tokens.issuer", "Public URL of this service (`iss`); http://localhost:PORT when absent."),
+    knob("tokens.audience", "portcullis", "Whom access tokens are for (`aud`)."),
+    knob("tokens.scope", "account", "Scope of the tokens that a login gives, separated by spaces."),
+    knob("tokens.access_ttl", "15m", "How long an access token lives, 10s to 24h."),
+    knob("tokens.cache_entries", "50000", "Verified tokens kept in memory; 0 turns the cache off."),
+    knob("sessions.idle_ttl", "30d", "A session that is not refreshed for so long ends."),
+    knob("sessions.absolute_ttl", "90d", "A session ends after so long in any case."),
+    knob("sessions.reuse_grace", "10s", "A used refresh token gives the same successor for so long, 0s to 60s."),
+    knob("passwords.min_length", "8", "Fewest characters of a new password, 8 to 128."),
+    knob("passwords.memory_kib", "19456", "Argon2id memory (m), in KiB."),
+    knob("passwords.iterations", "2", "Argon2id passes (t)."),
+    knob("passwords.parallelism", "1", "Argon2id lanes (p)."),
+    knob("passwords.allow_weak", "false", "Whether Argon2id parameters below m=19456, t=2 are accepted; for tests."),
+    optional("passwords.threads", "Threads that hash passwords; as many as cores when absent."),
+    knob("passwords.queue", "64", "Password hashes that may wait per thread in a burst; more are answered 503."),
+    Knob {
+        key: "oauth.clients",
+        short: None,
+        secret: true,
+        default: None,
+        doc: "Clients of introspection and revocation: id:secret, separated by commas; secrets of at least 32 characters.",
+    },
+    knob("log.format", "auto", "json, text, or auto: text on a terminal, json elsewhere."),
+    knob("log.level", "info", "error, warn, info, debug, trace, or a tracing filter."),
+];
+
+impl Knob {
+    /// The name in the environment: `PORTCULLIS__SECTION__KEY`.
+    pub fn env(&self) -> String {
+        format!("PORTCULLIS__{}", self.key.to_uppercase().replace('.', "__"))
+    }
+
+    /// The name in the environment that messages use.
+    pub fn shown_env(&self) -> String {
+        self.short.map_or_else(|| self.env(), str::to_owned)
+    }
+}
+
+/// The setting of this key.
+pub fn find(key: &str) -> Option<&'static Knob> {
+    KNOBS.iter().find(|knob| knob.key == key)
+}

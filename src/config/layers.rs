@@ -1,0 +1,145 @@
+//! Where values come from: TOML file < environment < flags, each value with its origin.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::ConfigError;
+use super::knobs::{self, KNOBS, Knob};
+
+/// A value and where it stands.
+#[derive(Clone)]
+pub struct Value {
+    /// The text; TOML numbers, booleans and arrays of strings become text.
+    pub text: String,
+    /// For messages: `config.toml`, `DATABASE_URL`, `--port`.
+    pub origin: String,
+}
+
+/// The places to look.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A TOML file; it must exist.
+    pub file: Option<PathBuf>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// Flags as (key, value, flag).
+    pub flags: Vec<(&'static str, String, &'static str)>,
+}
+
+impl Sources {
+    /// The process's environment, and nothing else yet.
+    pub fn from_process() -> Self {
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { environment, ..Self::default() }
+    }
+
+    /// The values by key; unknown keys are errors that name the nearest known one.
+    pub fn read(&self) -> Result<BTreeMap<&'static str, Value>, ConfigError> {
+        let mut values = BTreeMap::new();
+        if let Some(path) = &self.file {
+            read_file(path, &mut values)?;
+        }
+        self.read_flask_names(&mut values);
+        self.read_environment(&mut values)?;
+        for (key, text, flag) in &self.flags {
+            values.insert(*key, Value { text: text.clone(), origin: (*flag).to_owned() });
+        }
+        Ok(values)
+    }
+
+    fn read_environment(&self, values: &mut BTreeMap<&'static str, Value>) -> Result<(), ConfigError> {
+        for name in self.environment.keys().filter(|name| name.starts_with("PORTCULLIS__")) {
+            let key = name.trim_start_matches("PORTCULLIS__").to_lowercase().replace("__", ".");
+            let key =
+                key.strip_suffix("_file").filter(|key| knobs::find(key).is_some_and(|k| k.secret)).unwrap_or(&key);
+            if knobs::find(key).is_none() {
+                return Err(unknown(name, key, |knob| knob.env()));
+            }
+        }
+        for knob in KNOBS {
+            for name in [Some(knob.env()), knob.short.map(str::to_owned)].into_iter().flatten() {
+                if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty()) {
+                    values.insert(knob.key, Value { text: text.clone(), origin: name.clone() });
+                }
+                let file_name = format!("{name}_FILE");
+                if let Some(path) = self.environment.get(&file_name).filter(|path| knob.secret && !path.is_empty()) {
+                    if self.environment.get(&name).is_some_and(|text| !text.is_empty()) {
+                        return Err(ConfigError::new(knob.key, &file_name, format!("{name} is set too: remove one")));
+                    }
+                    let text = std::fs::read_to_string(path).map_err(|error| {
+                        ConfigError::new(knob.key, &file_name, format!("the file {path} cannot be read: {error}"))
+                    })?;
+                    values.insert(
+                        knob.key,
+                        Value { text: text.trim().to_owned(), origin: format!("{file_name} ({path})") },
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names that the Flask services used.
+    fn read_flask_names(&self, values: &mut BTreeMap<&'static str, Value>) {
+        let set = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
+        if let Some(host) = set("RABBITMQ_HOST") {
+            let port = set("RABBITMQ_PORT").map_or("5672", String::as_str);
+            let text = format!("amqp://guest:guest@{host}:{port}/%2f");
+            values.insert("events.amqp_url", Value { text, origin: "RABBITMQ_HOST".to_owned() });
+        }
+        if let Some(queue) = set("RABBITMQ_QUEUE") {
+            values.insert("events.queue", Value { text: queue.clone(), origin: "RABBITMQ_QUEUE".to_owned() });
+        }
+    }
+}
+
+fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Value>) -> Result<(), ConfigError> {
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::new("config", &origin, format!("the file cannot be read: {error}")))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| ConfigError::new("config", &origin, error.to_string()))?;
+    flatten("", &table, &origin, values)
+}
+
+fn flatten(
+    prefix: &str,
+    table: &toml::Table,
+    origin: &str,
+    values: &mut BTreeMap<&'static str, Value>,
+) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if let toml::Value::Table(inner) = value {
+            flatten(&key, inner, origin, values)?;
+            continue;
+        }
+        let knob = knobs::find(&key).ok_or_else(|| unknown(origin, &key, |knob| knob.key.to_owned()))?;
+        let text = scalar(value).ok_or_else(|| {
+            ConfigError::new(knob.key, origin, "must be a text, a number or a truth value".to_owned())
+        })?;
+        values.insert(knob.key, Value { text, origin: origin.to_owned() });
+    }
+    Ok(())
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        toml::Value::Array(items) => items.iter().map(scalar).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
+        toml::Value::Float(_) | toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
+fn unknown(origin: &str, key: &str, shown: impl Fn(&Knob) -> String) -> ConfigError {
+    let nearest = KNOBS.iter().max_by(|a, b| {
+        let near = |knob: &Knob| strsim::jaro_winkler(knob.key, key);
+        near(a).total_cmp(&near(b))
+    });
+    let hint = nearest.map_or_else(String::new, |knob| format!("; did you mean {}?", shown(knob)));
+    ConfigError::new(key, origin, format!("there is no such setting{hint}"))
+}

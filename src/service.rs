@@ -1,0 +1,232 @@
+//! A service: built from its configuration, started, stopped.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use portcullis_domain::App;
+use portcullis_domain::ports::store::Store;
+use portcullis_domain::relay::{Relay, RelaySettings};
+use portcullis_domain::tokens::{Algorithm, KeysError};
+use portcullis_http::Health;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, ConfigError};
+use crate::listener::{self, Limits};
+use crate::{background, telemetry, wiring};
+
+/// Why the service does not start: what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting cannot be used.
+    #[error("configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// The database cannot be reached or used.
+    #[error("database: {0}")]
+    Database(String),
+    /// The signing keys cannot be used.
+    #[error("signing keys: {0}")]
+    Keys(String),
+    /// The broker's settings cannot be used.
+    #[error("events: {0}")]
+    Broker(String),
+    /// A port cannot be opened.
+    #[error("the address {address} cannot be opened: {cause}; choose another port with {setting}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: std::io::Error,
+        /// The setting that decides it.
+        setting: &'static str,
+    },
+}
+
+impl StartError {
+    pub(crate) fn database(error: impl std::fmt::Display) -> Self {
+        Self::Database(error.to_string())
+    }
+
+    pub(crate) fn broker(error: impl std::fmt::Display) -> Self {
+        Self::Broker(error.to_string())
+    }
+
+    pub(crate) fn hasher(error: impl std::fmt::Display) -> Self {
+        Self::Config(ConfigError::new("passwords", "the configuration", error.to_string()))
+    }
+}
+
+impl From<KeysError> for StartError {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Sealed { .. } => Self::Keys(format!(
+                "{error}. Start with the SECRET_KEY (or key file) that this database was first started with"
+            )),
+            other => Self::Keys(other.to_string()),
+        }
+    }
+}
+
+/// A service that is wired, migrated and ready to listen.
+pub struct Service {
+    config: Config,
+    issuer: String,
+    app: Arc<App>,
+    relay: Arc<Relay>,
+    health: Arc<Health>,
+    storage: wiring::Storage,
+    ambient: wiring::Ambient,
+    way_out: wiring::WayOut,
+    listener: TcpListener,
+    management: Option<TcpListener>,
+}
+
+/// The public URL: as configured, or that of the listener.
+pub(crate) fn issuer(config: &Config, port: u16) -> String {
+    config.tokens.issuer.clone().unwrap_or_else(|| format!("http://localhost:{port}"))
+}
+
+/// Opens the store alone, for the commands that need nothing else; it is not migrated.
+pub async fn open_store(
+    config: &Config,
+) -> Result<(Arc<dyn Store>, Option<Arc<portcullis_sql::SqlStore>>), StartError> {
+    let storage = wiring::storage(config, &wiring::ambient()).await?;
+    Ok((storage.store, storage.sql))
+}
+
+/// Opens the ports, connects, migrates, and takes the signing keys into use.
+pub async fn build(config: Config) -> Result<Service, StartError> {
+    let bind = |host, port, setting| {
+        let address = SocketAddr::new(host, port);
+        listener::bind(host, port).map_err(|cause| StartError::Listen { address, cause, setting })
+    };
+    let listener = bind(config.server.host, config.server.port, "PORT")?;
+    let management = match config.management {
+        Some((host, port)) => Some(bind(host, port, "PORTCULLIS__MANAGEMENT__PORT")?),
+        None => None,
+    };
+    let port = listener.local_addr().map_or(config.server.port, |address| address.port());
+    let issuer = issuer(&config, port);
+
+    let ambient = wiring::ambient();
+    let master_key = wiring::master_key(&config, &ambient)?;
+    let storage = wiring::storage(&config, &ambient).await?;
+    if let Some(sql) = &storage.sql {
+        for name in sql.migrate().await.map_err(StartError::database)? {
+            tracing::info!(migration = name, "applied");
+        }
+    }
+    let app = Arc::new(wiring::app(&config, &issuer, &storage, &ambient, &master_key)?);
+    app.tokens.open_keys(&[config.tokens.jwt_algorithm, Algorithm::V4Public]).await?;
+
+    let way_out = wiring::way_out(&config, &issuer)?;
+    let relay =
+        Relay::new(storage.outbox.clone(), way_out.publisher.clone(), ambient.clock.clone(), RelaySettings::default());
+    let health = wiring::health(&storage, &way_out);
+    let relay = Arc::new(relay);
+    Ok(Service { config, issuer, app, relay, health, storage, ambient, way_out, listener, management })
+}
+
+impl Service {
+    /// The public URL (`iss`).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Begins to serve.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let (stop_listening, listening) = watch::channel(false);
+        let (stop_relay, relaying) = watch::channel(false);
+        let recorder = telemetry::start_metrics();
+        let learned = self.app.sessions.learn_revocations(None).await.map_err(StartError::database)?;
+
+        let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(self.config.server.host, 0));
+        let limits = Limits {
+            connections: self.config.server.max_connections,
+            header_timeout: self.config.server.header_timeout,
+            drain_timeout: self.config.server.drain_timeout,
+        };
+        let answers = wiring::public(&self.config, &self.issuer, self.app.clone(), self.health.clone());
+        let mut requests = vec![tokio::spawn(listener::serve(self.listener, answers, limits, listening.clone()))];
+        let mut management_address = None;
+        if let Some(listener) = self.management {
+            management_address = listener.local_addr().ok();
+            let rendering = recorder.clone();
+            let render: telemetry::Metrics =
+                Arc::new(move || rendering.as_ref().map(|recorder| recorder.render()).unwrap_or_default());
+            let answers = wiring::management(render, self.health.clone());
+            requests.push(tokio::spawn(listener::serve(listener, answers, limits, listening.clone())));
+        }
+        let clock = self.ambient.clock;
+        let beside = vec![
+            tokio::spawn(background::revocations(self.app.clone(), Some(learned), listening.clone())),
+            tokio::spawn(background::housekeeping(self.app.clone(), listening.clone())),
+            tokio::spawn(background::figures(self.relay.clone(), clock, recorder, listening)),
+        ];
+        let relay = tokio::spawn(background::relay(self.relay, relaying));
+        tracing::info!(%address, issuer = self.issuer, "listening");
+        Ok(Running {
+            address,
+            management_address,
+            health: self.health,
+            storage: self.storage,
+            way_out: self.way_out,
+            stop_listening,
+            stop_relay,
+            requests,
+            beside,
+            relay,
+        })
+    }
+}
+
+/// A service that serves.
+pub struct Running {
+    /// Where it serves.
+    pub address: SocketAddr,
+    /// Where metrics and health are.
+    pub management_address: Option<SocketAddr>,
+    health: Arc<Health>,
+    storage: wiring::Storage,
+    way_out: wiring::WayOut,
+    stop_listening: watch::Sender<bool>,
+    stop_relay: watch::Sender<bool>,
+    requests: Vec<JoinHandle<()>>,
+    beside: Vec<JoinHandle<()>>,
+    relay: JoinHandle<()>,
+}
+
+impl Running {
+    /// Serves until `signal`, then stops in order.
+    pub async fn until(self, signal: impl Future<Output = ()>) {
+        signal.await;
+        self.stop().await;
+    }
+
+    /// Not ready, no new connections, running requests finish, the relay empties the outbox, the store closes.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        self.health.drain();
+        self.stop_listening.send_replace(true);
+        for task in self.requests.into_iter().chain(self.beside) {
+            log_panic(task.await);
+        }
+        self.stop_relay.send_replace(true);
+        log_panic(self.relay.await);
+        if let Some(amqp) = self.way_out.amqp {
+            amqp.close().await;
+        }
+        if let Some(sql) = self.storage.sql {
+            sql.close().await;
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a part of the service ended badly");
+    }
+}

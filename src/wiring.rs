@@ -1,0 +1,216 @@
+//! The list: which struct stands behind which port. The only file that names concrete adapters.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::{Endpoint, EndpointExt};
+use portcullis_amqp::{AmqpPublisher, AmqpSettings};
+use portcullis_domain::App;
+use portcullis_domain::app::{Ports, Settings};
+use portcullis_domain::ports::ambient::{Clock, Randomness};
+use portcullis_domain::ports::delivery::{EventPublisher, Outbox};
+use portcullis_domain::ports::store::Store;
+use portcullis_domain::secret::SecretString;
+use portcullis_domain::sessions::SessionPolicy;
+use portcullis_http::{Check, Client, Health, HttpSettings};
+use portcullis_memory::{InProcessPublisher, MemoryRevocations, MemoryStore};
+use portcullis_sql::{SqlSettings, SqlStore};
+use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, SystemClock, SystemRandomness};
+use portcullis_tokens::{CachedVerifier, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
+
+use crate::config::{Config, ConfigError};
+use crate::listener::Answers;
+use crate::service::StartError;
+use crate::{master_key, telemetry};
+
+/// The store behind its ports.
+pub(crate) struct Storage {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    /// The SQL store itself, for migrations and the orderly end.
+    pub(crate) sql: Option<Arc<SqlStore>>,
+}
+
+/// Time and chance.
+pub(crate) struct Ambient {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Randomness>,
+}
+
+/// The way out of events.
+pub(crate) struct WayOut {
+    pub(crate) publisher: Arc<dyn EventPublisher>,
+    /// The broker's client, for the orderly end.
+    pub(crate) amqp: Option<Arc<AmqpPublisher>>,
+}
+
+pub(crate) fn ambient() -> Ambient {
+    Ambient { clock: Arc::new(SystemClock::default()), random: Arc::new(SystemRandomness::default()) }
+}
+
+pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storage, StartError> {
+    let url = config.database.url.expose();
+    if url.starts_with("memory:") {
+        let store = Arc::new(MemoryStore::new(ambient.random.clone()));
+        return Ok(Storage { store: store.clone(), outbox: store, sql: None });
+    }
+    let settings = SqlSettings {
+        max_connections: config.database.max_connections,
+        acquire_timeout: config.database.acquire_timeout,
+    };
+    let store = SqlStore::connect(url, settings, ambient.random.clone()).await.map_err(StartError::database)?;
+    let store = Arc::new(store);
+    Ok(Storage { store: store.clone(), outbox: store.clone(), sql: Some(store) })
+}
+
+/// The master key that was configured, or the one beside the embedded database.
+pub(crate) fn master_key(config: &Config, ambient: &Ambient) -> Result<SecretString, ConfigError> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone());
+    }
+    let path = config.database.url.expose().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let path = path.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && *path != ":memory:");
+    if let Some(path) = path {
+        return master_key::beside(&PathBuf::from(path), &*ambient.random);
+    }
+    let mut bytes = [0; 32];
+    ambient.random.fill(&mut bytes);
+    Ok(SecretString::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+pub(crate) fn app(
+    config: &Config,
+    issuer: &str,
+    storage: &Storage,
+    ambient: &Ambient,
+    master_key: &SecretString,
+) -> Result<App, StartError> {
+    let master_key = master_key.expose().as_bytes();
+    let ring = Arc::new(TokenRing::new(
+        TokenSettings {
+            algorithm: config.tokens.signing,
+            issuer: issuer.to_owned(),
+            audience: config.tokens.audience.clone(),
+        },
+        ambient.random.clone(),
+    ));
+    let hasher = Argon2Hasher::new(
+        HashSettings {
+            memory_kib: config.passwords.memory_kib,
+            iterations: config.passwords.iterations,
+            parallelism: config.passwords.parallelism,
+            allow_weak: config.passwords.allow_weak,
+            threads: config.passwords.threads,
+            queue: config.passwords.queue,
+            ..HashSettings::default()
+        },
+        ambient.random.clone(),
+    )
+    .map_err(StartError::hasher)?;
+    let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool());
+    let ports = Ports {
+        store: storage.store.clone(),
+        hasher: Arc::new(hasher),
+        policy: Arc::new(policy),
+        vault: Arc::new(MasterVault::new(master_key)),
+        issuer: ring.clone(),
+        verifier: Arc::new(CachedVerifier::new(ring.clone(), config.tokens.cache_entries)),
+        keys: ring,
+        refresh_tokens: Arc::new(SealedRefreshTokens::new(master_key)),
+        revocations: Arc::new(MemoryRevocations::default()),
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
+    };
+    let settings = Settings {
+        issuer: issuer.to_owned(),
+        audience: config.tokens.audience.clone(),
+        sessions: SessionPolicy {
+            access_ttl: config.tokens.access_ttl,
+            idle_ttl: config.sessions.idle_ttl,
+            absolute_ttl: config.sessions.absolute_ttl,
+            reuse_grace: config.sessions.reuse_grace,
+            announce_refreshes: config.events.announce_refreshes,
+        },
+    };
+    Ok(App::new(ports, settings))
+}
+
+pub(crate) fn way_out(config: &Config, issuer: &str) -> Result<WayOut, StartError> {
+    let Some(url) = &config.events.amqp_url else {
+        return Ok(WayOut { publisher: Arc::new(InProcessPublisher::new(issuer)), amqp: None });
+    };
+    let publisher = AmqpPublisher::start(AmqpSettings {
+        url: url.clone(),
+        exchange: config.events.exchange.clone(),
+        queue: config.events.queue.clone(),
+        source: issuer.to_owned(),
+        confirm_timeout: config.events.confirm_timeout,
+        connection_name: format!("portcullis {}", std::process::id()),
+    })
+    .map_err(StartError::broker)?;
+    let publisher = Arc::new(publisher);
+    Ok(WayOut { publisher: publisher.clone(), amqp: Some(publisher) })
+}
+
+pub(crate) fn health(storage: &Storage, way_out: &WayOut) -> Arc<Health> {
+    let store = storage.store.clone();
+    let mut checks = vec![Check {
+        name: "database",
+        required: true,
+        probe: Arc::new(move || {
+            let store = store.clone();
+            Box::pin(async move {
+                let answered = tokio::time::timeout(Duration::from_secs(2), store.ping()).await;
+                answered.map_err(|_| "no answer within 2 s".to_owned())?.map_err(|error| error.to_string())
+            })
+        }),
+    }];
+    if let Some(amqp) = &way_out.amqp {
+        let amqp = amqp.clone();
+        checks.push(Check {
+            name: "broker",
+            required: false,
+            probe: Arc::new(move || {
+                let amqp = amqp.clone();
+                Box::pin(async move {
+                    let why = || amqp.last_error().unwrap_or_else(|| "not connected".to_owned());
+                    if amqp.is_ready().await { Ok(()) } else { Err(why()) }
+                })
+            }),
+        });
+    }
+    Arc::new(Health::new(checks))
+}
+
+fn http_settings(config: &Config, issuer: &str) -> HttpSettings {
+    HttpSettings {
+        issuer: issuer.to_owned(),
+        first_party_client: "portcullis".to_owned(),
+        first_party_scope: config.tokens.scope.clone(),
+        clients: config.clients.iter().map(|(id, secret)| Client { id: id.clone(), secret: secret.clone() }).collect(),
+        body_limit: config.server.body_limit,
+        request_timeout: config.server.request_timeout,
+        access_log: config.server.access_log,
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+pub(crate) fn public(config: &Config, issuer: &str, app: Arc<App>, health: Arc<Health>) -> Answers {
+    let settings = Arc::new(http_settings(config, issuer));
+    answers(portcullis_http::public(app, settings, health))
+}
+
+pub(crate) fn management(metrics: telemetry::Metrics, health: Arc<Health>) -> Answers {
+    answers(portcullis_http::management(metrics, health))
+}
+
+fn answers(endpoint: impl Endpoint + 'static) -> Answers {
+    Arc::new(endpoint.map_to_response().boxed())
+}
+
+/// The OpenAPI document of the service as it is configured.
+pub fn openapi(config: &Config) -> String {
+    let issuer = crate::service::issuer(config, config.server.port);
+    portcullis_http::openapi(&http_settings(config, &issuer))
+}
