@@ -9,6 +9,8 @@ use portcullis_domain::relay::Relay;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use crate::listener::stopped;
+
 /// How often an idle relay looks for what other replicas left behind.
 const IDLE: Duration = Duration::from_millis(500);
 const BROKER_PAUSE: Duration = Duration::from_millis(200);
@@ -27,7 +29,7 @@ pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
         let pause = one_round(&relay, &mut troubled).await;
         let Some(pause) = pause else { continue };
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => {}
+            () = stopped(&mut stop) => {}
             () = sleep(pause) => {}
             () = relay.committed(), if pause == IDLE => {}
         }
@@ -132,5 +134,5 @@ pub(crate) async fn figures(
 /// Waits; `false` once the service stops.
 async fn wait(stop: &watch::Receiver<bool>, pause: Duration) -> bool {
     let mut stop = stop.clone();
-    timeout(pause, stop.wait_for(|stop| *stop)).await.is_err()
+    timeout(pause, stopped(&mut stop)).await.is_err()
 }

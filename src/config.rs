@@ -3,8 +3,8 @@
 mod knobs;
 mod layers;
 mod render;
+mod values;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::{Algorithm, Scope};
 
 pub use layers::Sources;
-use layers::Value;
 pub use render::{print, template};
+use values::Values;
 
 /// Everything that the operator decides. Secrets are redacted in `Debug`.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ impl ConfigError {
 impl Config {
     /// Reads all sources and checks every value.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let v = Values(sources.read()?);
+        let v = Values::new(sources.read()?);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let jwt_algorithm = v.parse("tokens.algorithm", "one of ES256, EdDSA, RS256", |text| {
             Algorithm::parse(text).filter(|algorithm| *algorithm != Algorithm::V4Public)
@@ -219,172 +219,5 @@ impl Config {
     }
 }
 
-/// The values found, with typed access; what nobody set has its default.
-struct Values(BTreeMap<&'static str, Value>);
-
-impl Values {
-    fn find(&self, key: &'static str) -> Option<Value> {
-        let default = knobs::find(key).and_then(|knob| knob.default);
-        let default = || default.map(|text| Value { text: text.to_owned(), origin: "the default".to_owned() });
-        self.0.get(key).cloned().or_else(default)
-    }
-
-    fn text(&self, key: &'static str) -> String {
-        self.find(key).map(|value| value.text).unwrap_or_default()
-    }
-
-    fn error(&self, key: &'static str, problem: String) -> ConfigError {
-        let origin = self.find(key).map_or_else(|| "not set".to_owned(), |value| value.origin);
-        ConfigError::new(key, &origin, problem)
-    }
-
-    fn parse<T>(&self, key: &'static str, want: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, ConfigError> {
-        let text = self.text(key);
-        let shown =
-            if knobs::find(key).is_some_and(|knob| knob.secret) { "this".to_owned() } else { format!("'{text}'") };
-        read(text.trim()).ok_or_else(|| self.error(key, format!("{shown} is not valid: it must be {want}")))
-    }
-
-    fn number<T: TryFrom<u64>>(&self, key: &'static str, min: u64, max: u64) -> Result<T, ConfigError> {
-        self.parse(key, &format!("a whole number from {min} to {max}"), |text| {
-            text.parse::<u64>().ok().filter(|n| (min..=max).contains(n)).and_then(|n| T::try_from(n).ok())
-        })
-    }
-
-    fn optional_number<T: TryFrom<u64>>(
-        &self,
-        key: &'static str,
-        min: u64,
-        max: u64,
-    ) -> Result<Option<T>, ConfigError> {
-        if self.0.contains_key(key) { self.number(key, min, max).map(Some) } else { Ok(None) }
-    }
-
-    fn truth(&self, key: &'static str) -> Result<bool, ConfigError> {
-        self.parse(key, "true or false", |text| match text {
-            "true" | "1" | "yes" | "on" => Some(true),
-            "false" | "0" | "no" | "off" => Some(false),
-            _ => None,
-        })
-    }
-
-    fn duration(&self, key: &'static str, min_seconds: u64, max_seconds: u64) -> Result<Duration, ConfigError> {
-        let want = format!("a duration like 500ms, 10s, 15m, 12h or 30d, from {min_seconds}s to {max_seconds}s");
-        self.parse(key, &want, |text| {
-            let duration = read_duration(text)?;
-            let range = Duration::from_secs(min_seconds)..=Duration::from_secs(max_seconds);
-            range.contains(&duration).then_some(duration)
-        })
-    }
-
-    fn name(&self, key: &'static str) -> Result<String, ConfigError> {
-        self.parse(key, "1 to 255 printable characters without spaces", |text| {
-            let fine = !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_graphic());
-            fine.then(|| text.to_owned())
-        })
-    }
-
-    fn secret_key(&self) -> Result<Option<SecretString>, ConfigError> {
-        if !self.0.contains_key("secret_key") {
-            return Ok(None);
-        }
-        let want = "at least 32 characters of high entropy, for instance from `openssl rand -base64 32`";
-        self.parse("secret_key", want, |text| is_strong(text).then(|| Some(SecretString::new(text.to_owned()))))
-    }
-
-    fn database_url(&self) -> Result<SecretString, ConfigError> {
-        let want = "a URL that begins with sqlite:, postgres://, postgresql:// or memory:";
-        self.parse("database.url", want, |text| {
-            let known = ["sqlite:", "postgres://", "postgresql://", "memory:"];
-            known.iter().any(|scheme| text.starts_with(scheme)).then(|| SecretString::new(text.to_owned()))
-        })
-    }
-
-    fn amqp_url(&self) -> Result<Option<SecretString>, ConfigError> {
-        if !self.0.contains_key("events.amqp_url") {
-            return Ok(None);
-        }
-        self.parse("events.amqp_url", "a URL that begins with amqp:// or amqps://", |text| {
-            (text.starts_with("amqp://") || text.starts_with("amqps://"))
-                .then(|| Some(SecretString::new(text.to_owned())))
-        })
-    }
-
-    fn issuer(&self) -> Result<Option<String>, ConfigError> {
-        if !self.0.contains_key("tokens.issuer") {
-            return Ok(None);
-        }
-        let want = "an http:// or https:// URL without query, fragment, user or trailing slash";
-        self.parse("tokens.issuer", want, |text| {
-            let url = url::Url::parse(text).ok()?;
-            let fine = matches!(url.scheme(), "http" | "https")
-                && url.host_str().is_some()
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-                && !text.ends_with('/');
-            fine.then(|| Some(text.to_owned()))
-        })
-    }
-
-    fn clients(&self) -> Result<Vec<(String, SecretString)>, ConfigError> {
-        if !self.0.contains_key("oauth.clients") {
-            return Ok(Vec::new());
-        }
-        let want = "id:secret pairs separated by commas, each secret of at least 32 characters, each id once";
-        self.parse("oauth.clients", want, |text| {
-            let mut clients: Vec<(String, SecretString)> = Vec::new();
-            for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-                let (id, secret) = pair.split_once(':')?;
-                let printable = |text: &str| text.chars().all(|c| c.is_ascii_graphic());
-                let fine = !id.is_empty() && printable(id) && printable(secret) && is_strong(secret);
-                if !fine || clients.iter().any(|(known, _)| known == id) {
-                    return None;
-                }
-                clients.push((id.to_owned(), SecretString::new(secret.to_owned())));
-            }
-            Some(clients)
-        })
-    }
-
-    fn check_together(&self, config: &Config) -> Result<(), ConfigError> {
-        if config.sessions.idle_ttl > config.sessions.absolute_ttl {
-            return Err(self.error("sessions.idle_ttl", "must not be longer than sessions.absolute_ttl".to_owned()));
-        }
-        if config.tokens.access_ttl > config.sessions.idle_ttl {
-            return Err(self.error("tokens.access_ttl", "must not be longer than sessions.idle_ttl".to_owned()));
-        }
-        let embedded = !config.database.url.expose().starts_with("postgres");
-        if config.secret_key.is_none() && !embedded {
-            let remedy = "PostgreSQL needs a master key that all replicas share: set SECRET_KEY, or SECRET_KEY_FILE, \
-                          for instance to the output of `openssl rand -base64 32`";
-            return Err(self.error("secret_key", remedy.to_owned()));
-        }
-        Ok(())
-    }
-}
-
-/// At least 32 characters, of at least 10 different ones: no placeholder, no repeated word.
-fn is_strong(text: &str) -> bool {
-    let mut seen: Vec<char> = text.chars().collect();
-    let count = seen.len();
-    seen.sort_unstable();
-    seen.dedup();
-    count >= 32 && seen.len() >= 10
-}
-
-fn read_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit.trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    number.checked_mul(millis).map(Duration::from_millis)
-}
+#[cfg(test)]
+mod tests;

@@ -53,12 +53,12 @@ pub(crate) async fn serve(listener: TcpListener, answers: Answers, limits: Limit
     let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
             place = places.clone().acquire_owned() => place,
         };
         let Ok(place) = place else { break };
         let accepted = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -81,6 +81,11 @@ pub(crate) async fn serve(listener: TcpListener, answers: Answers, limits: Limit
     if tokio::time::timeout(limits.drain_timeout, drained).await.is_err() {
         tracing::warn!("requests were still running at the end of the drain timeout");
     }
+}
+
+/// Returns once `stop` is true, or nobody is left to say so.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn serve_connection(
@@ -109,7 +114,7 @@ async fn serve_connection(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

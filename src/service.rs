@@ -148,7 +148,7 @@ impl Service {
             header_timeout: self.config.server.header_timeout,
             drain_timeout: self.config.server.drain_timeout,
         };
-        let answers = wiring::public(&self.config, &self.issuer, self.app.clone(), self.health.clone());
+        let answers = wiring::public(&self.config, &self.issuer, self.app.clone(), self.health.clone(), &self.ambient);
         let mut requests = vec![tokio::spawn(listener::serve(self.listener, answers, limits, listening.clone()))];
         let mut management_address = None;
         if let Some(listener) = self.management {

@@ -58,6 +58,7 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     let settings = SqlSettings {
         max_connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout,
+        ..SqlSettings::default()
     };
     let store = SqlStore::connect(url, settings, ambient.random.clone()).await.map_err(StartError::database)?;
     let store = Arc::new(store);
@@ -96,11 +97,11 @@ pub(crate) fn app(
         ambient.random.clone(),
     ));
     let hasher = Argon2Hasher::new(
-        HashSettings {
+        &HashSettings {
             memory_kib: config.passwords.memory_kib,
             iterations: config.passwords.iterations,
             parallelism: config.passwords.parallelism,
-            allow_weak: config.passwords.allow_weak,
+            weak_parameters_allowed: config.passwords.allow_weak,
             threads: config.passwords.threads,
             queue: config.passwords.queue,
             ..HashSettings::default()
@@ -108,14 +109,15 @@ pub(crate) fn app(
         ambient.random.clone(),
     )
     .map_err(StartError::hasher)?;
-    let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool());
+    let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool())
+        .map_err(StartError::hasher)?;
     let ports = Ports {
         store: storage.store.clone(),
         hasher: Arc::new(hasher),
         policy: Arc::new(policy),
         vault: Arc::new(MasterVault::new(master_key)),
         issuer: ring.clone(),
-        verifier: Arc::new(CachedVerifier::new(ring.clone(), config.tokens.cache_entries)),
+        verifier: Arc::new(CachedVerifier::new(ring.clone(), ring.epochs(), config.tokens.cache_entries)),
         keys: ring,
         refresh_tokens: Arc::new(SealedRefreshTokens::new(master_key)),
         revocations: Arc::new(MemoryRevocations::default()),
@@ -183,7 +185,7 @@ pub(crate) fn health(storage: &Storage, way_out: &WayOut) -> Arc<Health> {
     Arc::new(Health::new(checks))
 }
 
-fn http_settings(config: &Config, issuer: &str) -> HttpSettings {
+fn http_settings(config: &Config, issuer: &str, ambient: &Ambient) -> HttpSettings {
     HttpSettings {
         issuer: issuer.to_owned(),
         first_party_client: "portcullis".to_owned(),
@@ -193,11 +195,19 @@ fn http_settings(config: &Config, issuer: &str) -> HttpSettings {
         request_timeout: config.server.request_timeout,
         access_log: config.server.access_log,
         version: env!("CARGO_PKG_VERSION"),
+        clock: ambient.clock.clone(),
+        random: ambient.random.clone(),
     }
 }
 
-pub(crate) fn public(config: &Config, issuer: &str, app: Arc<App>, health: Arc<Health>) -> Answers {
-    let settings = Arc::new(http_settings(config, issuer));
+pub(crate) fn public(
+    config: &Config,
+    issuer: &str,
+    app: Arc<App>,
+    health: Arc<Health>,
+    ambient: &Ambient,
+) -> Answers {
+    let settings = Arc::new(http_settings(config, issuer, ambient));
     answers(portcullis_http::public(app, settings, health))
 }
 
@@ -212,5 +222,5 @@ fn answers(endpoint: impl Endpoint + 'static) -> Answers {
 /// The OpenAPI document of the service as it is configured.
 pub fn openapi(config: &Config) -> String {
     let issuer = crate::service::issuer(config, config.server.port);
-    portcullis_http::openapi(&http_settings(config, &issuer))
+    portcullis_http::openapi(&http_settings(config, &issuer, &ambient()))
 }

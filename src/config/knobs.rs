@@ -2,7 +2,7 @@
 
 /// A setting.
 #[derive(Debug)]
-pub struct Knob {
+pub(super) struct Knob {
     /// Where it stands in the TOML file: `section.key`, or `key` at the top.
     pub key: &'static str,
     /// A short name in the environment beside `PORTCULLIS__SECTION__KEY`.
@@ -28,7 +28,7 @@ const fn secret(key: &'static str, short: &'static str, doc: &'static str) -> Kn
 }
 
 /// All settings, in the order in which a newcomer wants to read them.
-pub const KNOBS: &[Knob] = &[
+pub(super) const KNOBS: &[Knob] = &[
     secret(
         "secret_key",
         "SECRET_KEY",
@@ -96,17 +96,17 @@ pub const KNOBS: &[Knob] = &[
 
 impl Knob {
     /// The name in the environment: `PORTCULLIS__SECTION__KEY`.
-    pub fn env(&self) -> String {
+    pub(super) fn env(&self) -> String {
         format!("PORTCULLIS__{}", self.key.to_uppercase().replace('.', "__"))
     }
 
     /// The name in the environment that messages use.
-    pub fn shown_env(&self) -> String {
+    pub(super) fn shown_env(&self) -> String {
         self.short.map_or_else(|| self.env(), str::to_owned)
     }
 }
 
 /// The setting of this key.
-pub fn find(key: &str) -> Option<&'static Knob> {
+pub(super) fn find(key: &str) -> Option<&'static Knob> {
     KNOBS.iter().find(|knob| knob.key == key)
 }
