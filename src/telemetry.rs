@@ -17,7 +17,12 @@ const SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 
 /// Starts logging to standard output.
 pub fn start_log(log: &Log) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(&log.level)
+    // A plain level is about this service; what its libraries tell beyond warnings is for who asks by a filter.
+    let directives = match log.level.as_str() {
+        level @ ("error" | "warn" | "info" | "debug") => format!("warn,portcullis={level}"),
+        other => other.to_owned(),
+    };
+    let filter = EnvFilter::try_new(directives)
         .map_err(|error| ConfigError::new("log.level", &log.level, format!("is not a level or filter: {error}")))?;
     let json = match log.format {
         LogFormat::Json => true,

@@ -1,1 +1,35 @@
-//! Storage on SQLite and PostgreSQL
+//! Storage on SQLite and PostgreSQL, behind the domain's ports [`Store`](portcullis_domain::ports::store::Store) and
+//! [`Outbox`](portcullis_domain::ports::delivery::Outbox).
+//!
+//! The address decides: `sqlite://data/portcullis.db`, `sqlite::memory:`, `postgres://user:password@host/database`
+//! (also `postgresql://`). A schema other than `public` is chosen as with libpq:
+//! `?options=-csearch_path%3Dportcullis`.
+//!
+//! - **SQLite**: readers side by side, one writer. Units of work take turns in the writer's open transaction, each
+//!   behind a savepoint, and all that waited share one COMMIT, which is one fsync.
+//! - **PostgreSQL**: reads go straight to the pool, the transaction begins at the first write, READ COMMITTED.
+
+mod accounts;
+mod address;
+mod column;
+mod connect;
+mod credentials;
+mod entity;
+mod error;
+mod keys;
+mod link;
+mod migrate;
+mod outbox;
+mod postgres;
+mod revocations;
+mod rotate;
+mod sessions;
+mod settings;
+mod sqlite;
+mod store;
+mod unit;
+
+pub use connect::ConnectError;
+pub use migrate::{MigrateError, MigrationStatus};
+pub use settings::SqlSettings;
+pub use store::SqlStore;

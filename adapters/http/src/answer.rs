@@ -1,0 +1,168 @@
+//! What operations answer, and how the OpenAPI document says so.
+
+use std::marker::PhantomData;
+
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use serde::Serialize;
+
+use crate::body::JSON;
+use crate::problem::{Code, PROBLEM_JSON, Problem};
+use crate::schema::{Documented, register, schema_ref};
+
+/// `200` with a body.
+pub(crate) struct Found<T>(pub(crate) T);
+
+/// `201` with a body, and where it is.
+pub(crate) struct Created<T> {
+    pub(crate) body: T,
+    pub(crate) location: &'static str,
+}
+
+/// `204`.
+pub(crate) struct Done;
+
+fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => Response::builder().status(status).content_type(JSON).body(bytes),
+        Err(error) => poem::Error::from(Problem::internal(error)).into_response(),
+    }
+}
+
+fn described<T: Documented>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+    let content = vec![MetaMediaType { content_type: JSON, schema: schema_ref::<T>() }];
+    let response = MetaResponse { description, status: Some(status), status_range: None, content, headers };
+    MetaResponses { responses: vec![response] }
+}
+
+impl<T: Serialize + Send> IntoResponse for Found<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::OK, &self.0)
+    }
+}
+
+impl<T: Serialize + Documented> ApiResponse for Found<T> {
+    fn meta() -> MetaResponses {
+        described::<T>(200, "Done; this is what there is.", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        register::<T>(registry);
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(StatusCode::CREATED, &self.body);
+        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(self.location));
+        response
+    }
+}
+
+impl<T: Serialize + Documented> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        let location = MetaHeader {
+            name: "Location".to_owned(),
+            description: Some("Where it is.".to_owned()),
+            required: true,
+            deprecated: false,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        };
+        described::<T>(201, "It exists now.", vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        register::<T>(registry);
+    }
+}
+
+impl IntoResponse for Done {
+    fn into_response(self) -> Response {
+        Response::builder().status(StatusCode::NO_CONTENT).finish()
+    }
+}
+
+impl ApiResponse for Done {
+    fn meta() -> MetaResponses {
+        let response = MetaResponse {
+            description: "Done.",
+            status: Some(204),
+            status_range: None,
+            content: Vec::new(),
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![response] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// The problems that an operation can answer with.
+pub(crate) trait Refusals: Send + Sync + 'static {
+    /// Groups of codes.
+    const CODES: &'static [&'static [Code]];
+}
+
+/// What can go wrong anywhere.
+pub(crate) const ALWAYS: &[Code] = &[Code::Internal, Code::Unavailable, Code::Timeout];
+/// What can go wrong with an access token.
+pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated];
+/// What can go wrong where passwords are hashed.
+pub(crate) const HASHING: &[Code] = &[Code::Overloaded];
+/// What can go wrong with a JSON body.
+pub(crate) const BODY: &[Code] = &[
+    Code::MalformedJson,
+    Code::MalformedRequest,
+    Code::RequestTimeout,
+    Code::BodyTooLarge,
+    Code::UnsupportedMediaType,
+    Code::ValidationFailed,
+];
+
+/// A refusal with one of the problems that `R` lists.
+pub(crate) struct Refused<R>(Problem, PhantomData<R>);
+
+impl<R, E: Into<Problem>> From<E> for Refused<R> {
+    fn from(error: E) -> Self {
+        Self(error.into(), PhantomData)
+    }
+}
+
+impl<R> From<Refused<R>> for poem::Error {
+    fn from(refused: Refused<R>) -> Self {
+        refused.0.into()
+    }
+}
+
+impl<R: Refusals> ApiResponse for Refused<R> {
+    fn meta() -> MetaResponses {
+        let mut codes: Vec<Code> = R::CODES.iter().flat_map(|group| group.iter().copied()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let responses = codes.chunk_by(|a, b| a.status() == b.status()).map(refusal).collect();
+        MetaResponses { responses }
+    }
+
+    fn register(registry: &mut Registry) {
+        register::<Problem>(registry);
+    }
+}
+
+fn refusal(codes: &[Code]) -> MetaResponse {
+    let code =
+        MetaSchema { enum_items: codes.iter().map(|code| code.slug().into()).collect(), ..MetaSchema::new("string") };
+    let narrowed =
+        MetaSchema { properties: vec![("code", MetaSchemaRef::Inline(Box::new(code)))], ..MetaSchema::new("object") };
+    let schema = MetaSchema {
+        all_of: vec![schema_ref::<Problem>(), MetaSchemaRef::Inline(Box::new(narrowed))],
+        ..MetaSchema::ANY
+    };
+    let content = vec![MetaMediaType { content_type: PROBLEM_JSON, schema: MetaSchemaRef::Inline(Box::new(schema)) }];
+    let status = codes.first().map(|code| code.status().as_u16());
+    // The document gets the titles of the codes at the end.
+    MetaResponse { description: "Refused.", status, status_range: None, content, headers: Vec::new() }
+}

@@ -1,0 +1,125 @@
+//! The documents for people and their tools: the OpenAPI document, a page that shows it, and what each problem means.
+
+mod problems;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response};
+use serde_json::{Value, json};
+
+use crate::body::JSON;
+use crate::openapi::{faults, openapi};
+use crate::routes::Routes;
+use crate::settings::HttpSettings;
+
+/// The path of the OpenAPI document.
+const OPENAPI: &str = "/openapi.json";
+/// The path of the page that shows it.
+const DOCS: &str = "/docs";
+/// The path of the page that explains the problems.
+const PROBLEMS: &str = "/docs/problems";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Our own files and nothing else; no inline script or style.
+const OWN_FILES: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// Adds the documents.
+pub(crate) fn add_routes(routes: &mut Routes, settings: &HttpSettings) {
+    let pages: [(&str, &str, String); 5] = [
+        (OPENAPI, JSON, openapi(settings)),
+        (DOCS, HTML, include_str!("docs.html").to_owned()),
+        ("/docs/docs.js", "text/javascript; charset=utf-8", include_str!("docs.js").to_owned()),
+        ("/docs/docs.css", "text/css; charset=utf-8", include_str!("docs.css").to_owned()),
+        (PROBLEMS, HTML, problems::page()),
+    ];
+    for (path, media_type, text) in pages {
+        let tag = tag_of(text.as_bytes());
+        let endpoint = make_sync(move |request: Request| serve(&request, media_type, &text, &tag));
+        routes.add(Method::GET, path, endpoint);
+    }
+}
+
+fn serve(request: &Request, media_type: &str, text: &str, tag: &HeaderValue) -> Response {
+    let mut response = if not_modified(request.headers(), tag) {
+        Response::builder().status(StatusCode::NOT_MODIFIED).finish()
+    } else {
+        Response::builder().content_type(media_type).body(text.to_owned())
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag.clone());
+    headers.insert(header::CACHE_CONTROL, CACHED);
+    headers.insert(header::CONTENT_SECURITY_POLICY, OWN_FILES);
+    response
+}
+
+/// A strong entity tag (RFC 9110 §8.8.3): a digest of the bytes, the same on every replica.
+pub(crate) fn tag_of(bytes: &[u8]) -> HeaderValue {
+    let lane = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, bytes).hash(&mut hasher);
+        hasher.finish()
+    };
+    let tag = format!("\"{:016x}{:016x}\"", lane(0), lane(1));
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether `If-None-Match` names the tag, compared weakly, or anything at all (RFC 9110 §13.1.2).
+pub(crate) fn not_modified(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes())
+}
+
+/// The operations in the OpenAPI document.
+pub(crate) fn paths() -> Value {
+    let operation = |id: &str, summary: &str, media_type: &str, schema: Value| {
+        let mut responses = faults();
+        responses["200"] = json!({ "description": "Here it is.", "content": { media_type: { "schema": schema } } });
+        responses["304"] = json!({ "description": "It is what `If-None-Match` says." });
+        let condition = json!({
+            "name": "If-None-Match", "in": "header", "schema": { "type": "string" },
+            "description": "The `ETag` of what is known already.",
+        });
+        json!({ "get": {
+            "tags": ["Metadata"], "operationId": id, "summary": summary,
+            "parameters": [condition], "responses": responses,
+        } })
+    };
+    json!({
+        OPENAPI: operation("openapi", "This document", "application/json", json!({ "type": "object" })),
+        DOCS: operation("docs", "This document as a page", "text/html", json!({ "type": "string" })),
+        PROBLEMS: operation("problems", "What each problem means", "text/html", json!({ "type": "string" })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_found_among_many() {
+        let tag = tag_of(b"text");
+        assert_ne!(tag, tag_of(b"Text"));
+        let quoted = tag.to_str().expect("text");
+        for (value, expected) in [
+            (quoted.to_owned(), true),
+            (format!("W/{quoted}"), true),
+            (format!("\"x\", {quoted}"), true),
+            ("*".to_owned(), true),
+            ("\"x\"".to_owned(), false),
+            (quoted.trim_matches('"').to_owned(), false),
+            (String::new(), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, value.parse().expect("a header value"));
+            assert_eq!(not_modified(&headers, &tag), expected, "{value}");
+        }
+        assert!(!not_modified(&HeaderMap::new(), &tag));
+    }
+}

@@ -1,0 +1,186 @@
+//! Is the service alive, and can it serve?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{BoxFuture, join_all};
+use poem::endpoint::make;
+use poem::http::{Method, StatusCode};
+use poem::{Request, Response};
+use serde_json::{Value, json};
+
+use crate::body::JSON;
+use crate::openapi::{answered, faults};
+use crate::problem::retry_after;
+use crate::routes::Routes;
+
+/// How long a result is good for, so that nobody can ask the database to death.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long a probe may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The path that says whether the process lives.
+pub(crate) const LIVE: &str = "/livez";
+/// The paths that say whether the service can serve.
+pub(crate) const READY: [&str; 2] = ["/readyz", "/healthz"];
+
+/// Asks a part of the service whether it works; the error is for operators.
+pub type Probe = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// A part of the service that can fail.
+#[derive(Clone)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether the service cannot serve without it.
+    pub required: bool,
+    /// How to find out.
+    pub probe: Probe,
+}
+
+/// The health of the service.
+pub struct Health {
+    checks: Vec<Check>,
+    draining: AtomicBool,
+    last: tokio::sync::Mutex<Option<(Instant, Arc<Report>)>>,
+}
+
+/// What the checks said.
+struct Report {
+    outcomes: Vec<(&'static str, bool, Result<(), String>)>,
+}
+
+impl Health {
+    /// Over its checks.
+    pub fn new(checks: Vec<Check>) -> Self {
+        Self { checks, draining: AtomicBool::new(false), last: tokio::sync::Mutex::new(None) }
+    }
+
+    /// From now on the service is not ready: load balancers stop sending requests.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer to a question about readiness; `details` are for operators only.
+    pub(crate) async fn ready(&self, verbose: bool, details: bool) -> Response {
+        let report = self.report().await;
+        let draining = self.draining.load(Ordering::Relaxed);
+        let failed = |required| report.outcomes.iter().any(|(_, r, outcome)| *r == required && outcome.is_err());
+        let (status, word) = match (draining, failed(true), failed(false)) {
+            (true, _, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            (_, true, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            (_, _, true) => (StatusCode::OK, "degraded"),
+            _ => (StatusCode::OK, "ok"),
+        };
+        let mut body = json!({ "status": word });
+        if verbose {
+            body["checks"] = report.outcomes.iter().map(|outcome| described(outcome, details)).collect();
+        }
+        let mut response = Response::builder().status(status).content_type(JSON).body(body.to_string());
+        retry_after(status, &mut response);
+        response
+    }
+
+    /// The last results, or new ones: one caller asks, the others wait for what it finds.
+    async fn report(&self) -> Arc<Report> {
+        let mut last = self.last.lock().await;
+        if let Some((at, report)) = &*last
+            && at.elapsed() < GOOD_FOR
+        {
+            return report.clone();
+        }
+        let outcomes = self.checks.iter().map(|check| async {
+            let outcome = tokio::time::timeout(PROBE_TIMEOUT, (check.probe)()).await;
+            (check.name, check.required, outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+        });
+        let report = Arc::new(Report { outcomes: join_all(outcomes).await });
+        for (name, _, outcome) in &report.outcomes {
+            if let Err(error) = outcome {
+                tracing::warn!(check = name, error, "a health check failed");
+            }
+        }
+        *last = Some((Instant::now(), report.clone()));
+        report
+    }
+}
+
+fn described((name, required, outcome): &(&'static str, bool, Result<(), String>), details: bool) -> Value {
+    let mut check =
+        json!({ "name": name, "required": required, "status": if outcome.is_ok() { "ok" } else { "failed" } });
+    if let (Err(error), true) = (outcome, details) {
+        check["error"] = error.as_str().into();
+    }
+    check
+}
+
+/// The answer of a living process.
+pub(crate) fn live() -> Response {
+    Response::builder().content_type(JSON).body("{\"status\":\"ok\"}")
+}
+
+/// Whether the query asks for the list of checks.
+pub(crate) fn is_verbose(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    query.split('&').any(|pair| pair == "verbose" || pair.starts_with("verbose=") && !pair.ends_with("=false"))
+}
+
+/// Adds the health paths, without details.
+pub(crate) fn add_routes(routes: &mut Routes, health: Arc<Health>) {
+    routes.add(Method::GET, LIVE, make(|_| async { live() }));
+    for (path, health) in READY.into_iter().zip(std::iter::repeat_n(health, READY.len())) {
+        let endpoint = make(move |request: Request| {
+            let health = health.clone();
+            async move { health.ready(is_verbose(&request), false).await }
+        });
+        routes.add(Method::GET, path, endpoint);
+    }
+}
+
+/// The operations in the OpenAPI document.
+pub(crate) fn paths() -> Value {
+    let operation = |id: &str, summary: &str, verbose: bool| {
+        let mut responses = faults();
+        responses["200"] = answered("Yes.", "Health");
+        if verbose {
+            responses["503"] = answered("Not now.", "Health");
+        }
+        let parameter = json!({
+            "name": "verbose", "in": "query", "schema": { "type": "boolean" }, "allowEmptyValue": true,
+            "description": "Whether to list the checks.",
+        });
+        let parameters: &[Value] = if verbose { &[parameter] } else { &[] };
+        json!({ "get": {
+            "tags": ["Health"], "operationId": id, "summary": summary,
+            "parameters": parameters, "responses": responses,
+        } })
+    };
+    json!({
+        LIVE: operation("livez", "Is the process alive?", false),
+        READY[0]: operation("readyz", "Can the service serve?", true),
+        READY[1]: operation("healthz", "The same as readyz", true),
+    })
+}
+
+/// The schemas of these operations.
+pub(crate) fn schemas() -> Value {
+    json!({
+        "Health": {
+            "type": "object",
+            "description": "The health of the service.",
+            "required": ["status"],
+            "properties": {
+                "status": { "type": "string", "enum": ["ok", "degraded", "unavailable", "draining"] },
+                "checks": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["name", "required", "status"],
+                    "properties": {
+                        "name": { "type": "string", "description": "What was checked." },
+                        "required": { "type": "boolean", "description": "Whether the service cannot serve without it." },
+                        "status": { "type": "string", "enum": ["ok", "failed"] },
+                    },
+                } },
+            },
+        },
+    })
+}

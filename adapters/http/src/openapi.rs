@@ -1,0 +1,151 @@
+//! The OpenAPI document: what poem-openapi knows of `/api/v1`, and the rest by hand.
+
+use poem_openapi::OpenApi;
+use poem_openapi::registry::Registry;
+use serde_json::{Map, Value, json};
+
+use crate::accounts::{self, AccountApi};
+use crate::documents;
+use crate::health;
+use crate::keys;
+use crate::oauth;
+use crate::problem::{Code, Problem};
+use crate::schema::{Documented, pointer};
+use crate::sessions::{self, SessionApi};
+use crate::settings::HttpSettings;
+
+/// The version of the specification that the document follows.
+const OPENAPI: &str = "3.0.3";
+
+const ABOUT: &str = "Accounts, sessions and tokens.\n\nErrors are problems (RFC 9457) with a stable `code`; under \
+    `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, unknown \
+    query parameters ignored. Every answer has `X-Request-Id`: the client's own when it sent a decent one (1 to 128 \
+    letters, digits, `.`, `_`, `-`).";
+
+/// The document that describes the public listener, as JSON.
+pub fn openapi(settings: &HttpSettings) -> String {
+    format!("{:#}", document(settings))
+}
+
+/// The same, as a value.
+pub(crate) fn document(settings: &HttpSettings) -> Value {
+    let mut registry = Registry::new();
+    let mut paths = Map::new();
+    describe::<AccountApi>(&mut registry, &mut paths);
+    describe::<SessionApi>(&mut registry, &mut paths);
+    for more in [oauth::paths(), keys::paths(), health::paths(), documents::paths()] {
+        extend(&mut paths, more);
+    }
+    paths.values_mut().flat_map(operations).for_each(complete);
+
+    let mut tags: Vec<Value> = registry.tags.iter().map(value).collect();
+    tags.push(json!({ "name": "OAuth2", "description": "The protocol endpoints for other services." }));
+    tags.push(json!({ "name": "Metadata", "description": "What verifiers of tokens and readers of this page need." }));
+    tags.push(json!({ "name": "Health", "description": "Is the service alive, and can it serve?" }));
+
+    let mut security_schemes = Map::new();
+    for (name, scheme) in &registry.security_schemes {
+        security_schemes.insert((*name).to_owned(), value(scheme));
+    }
+    extend(&mut security_schemes, oauth::security_schemes());
+
+    json!({
+        "openapi": OPENAPI,
+        "info": {
+            "title": "Portcullis",
+            "version": settings.version,
+            "description": ABOUT,
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": settings.issuer }],
+        "tags": tags,
+        "paths": paths,
+        "components": { "schemas": schemas(), "securitySchemes": security_schemes },
+    })
+}
+
+/// Adds the operations of a documented API.
+fn describe<A: OpenApi>(registry: &mut Registry, paths: &mut Map<String, Value>) {
+    A::register(registry);
+    for path in A::meta().iter().flat_map(|api| &api.paths) {
+        paths.insert(path.path.clone(), value(path));
+    }
+}
+
+fn schemas() -> Map<String, Value> {
+    let mut schemas = Map::new();
+    for more in [accounts::schemas(), sessions::schemas(), oauth::schemas(), health::schemas(), keys::schemas()] {
+        extend(&mut schemas, more);
+    }
+    schemas.insert(Problem::NAME.to_owned(), Problem::schema());
+    schemas
+}
+
+/// The operations of a path.
+fn operations(path: &mut Value) -> impl Iterator<Item = &mut Value> {
+    path.as_object_mut().into_iter().flat_map(|operations| operations.values_mut())
+}
+
+/// What is alike for all operations: the headers, and what the codes of refusals mean.
+fn complete(operation: &mut Value) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for (status, response) in responses {
+        let codes = response.pointer("/content/application~1problem+json/schema/allOf/1/properties/code/enum");
+        if let Some(codes) = codes.and_then(Value::as_array) {
+            let titled = |slug: &Value| {
+                let code = Code::ALL.iter().find(|code| *slug == code.slug())?;
+                Some(format!("`{}`: {}.", code.slug(), code.title()))
+            };
+            let described: Vec<String> = codes.iter().filter_map(titled).collect();
+            response["description"] = described.join(" ").into();
+        }
+        let text =
+            |description: &str| json!({ "description": description, "required": true, "schema": { "type": "string" } });
+        response["headers"]["X-Request-Id"] = text("The id of the request.");
+        match status.as_str() {
+            "401" if codes_are_problems(response) => {
+                response["headers"]["WWW-Authenticate"] = text("`Bearer` (RFC 6750 §3).");
+            }
+            "503" => response["headers"]["Retry-After"] = text("After how many seconds a second try is welcome."),
+            _ => {}
+        }
+    }
+}
+
+fn codes_are_problems(response: &Value) -> bool {
+    response.pointer("/content/application~1problem+json").is_some()
+}
+
+/// The schema of a documented type, under its name.
+pub(crate) fn named<T: Documented>() -> (String, Value) {
+    (T::NAME.to_owned(), T::schema())
+}
+
+/// An answer whose body is a document of the schema `name`.
+pub(crate) fn answered(description: &str, name: &str) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": pointer(name) } } })
+}
+
+/// The refusals that any operation written by hand can answer with.
+pub(crate) fn faults() -> Value {
+    let refused = |codes: &[Code]| {
+        let slugs: Vec<&str> = codes.iter().map(|code| code.slug()).collect();
+        let narrowed = json!({ "type": "object", "properties": { "code": { "type": "string", "enum": slugs } } });
+        json!({
+            "description": "",
+            "content": { "application/problem+json": { "schema": { "allOf": [pointer(Problem::NAME), narrowed] } } },
+        })
+    };
+    json!({ "500": refused(&[Code::Internal]), "503": refused(&[Code::Timeout]) })
+}
+
+/// Adds the members of an object.
+pub(crate) fn extend(target: &mut Map<String, Value>, more: Value) {
+    if let Value::Object(more) = more {
+        target.extend(more);
+    }
+}
+
+fn value<T: serde::Serialize>(meta: &T) -> Value {
+    serde_json::to_value(meta).unwrap_or_default()
+}

@@ -1,0 +1,88 @@
+//! What each refusal of the domain means in HTTP: exhaustive, so that a new one does not compile without a meaning.
+
+use portcullis_domain::Failure;
+use portcullis_domain::accounts::{ChangePasswordError, RegisterError, UpdateProfileError};
+use portcullis_domain::sessions::{LogInError, RefreshError};
+use portcullis_domain::tokens::Unauthenticated;
+
+use super::{Code, Place, Problem, Reason};
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Overloaded => Self::new(Code::Overloaded),
+            Failure::Unavailable(cause) => Self::caused(Code::Unavailable, cause),
+            Failure::Internal(cause) => Self::caused(Code::Internal, cause),
+        }
+    }
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::EmailTaken => Self::new(Code::EmailTaken),
+            RegisterError::UsernameTaken => Self::new(Code::UsernameTaken),
+            RegisterError::WeakPassword(why) => weak_password("password", why),
+            RegisterError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<UpdateProfileError> for Problem {
+    fn from(error: UpdateProfileError) -> Self {
+        match error {
+            // The account went while its token was still good.
+            UpdateProfileError::NotFound => Self::unauthenticated(true),
+            UpdateProfileError::EmailTaken => Self::new(Code::EmailTaken),
+            UpdateProfileError::UsernameTaken => Self::new(Code::UsernameTaken),
+            UpdateProfileError::PasswordNeeded => {
+                let reason = Reason::new("required", "changing the e-mail address needs the current password");
+                Self::violations(Code::ValidationFailed, vec![reason.at(Place::member("current_password"))])
+            }
+            UpdateProfileError::WrongPassword => Self::new(Code::WrongPassword),
+            UpdateProfileError::Conflict => Self::new(Code::EditConflict),
+            UpdateProfileError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::NotFound => Self::unauthenticated(true),
+            ChangePasswordError::WrongPassword => Self::new(Code::WrongPassword),
+            ChangePasswordError::WeakPassword(why) => weak_password("new_password", why),
+            ChangePasswordError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LogInError> for Problem {
+    fn from(error: LogInError) -> Self {
+        match error {
+            LogInError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            LogInError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for Problem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            // A thief is told no more than somebody whose session has ended.
+            RefreshError::Invalid | RefreshError::Reused => Self::new(Code::InvalidRefreshToken),
+            RefreshError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Unauthenticated> for Problem {
+    fn from(_: Unauthenticated) -> Self {
+        Self::unauthenticated(true)
+    }
+}
+
+fn weak_password(member: &str, why: String) -> Problem {
+    let violation = Reason::new("weak-password", why).at(Place::member(member));
+    Problem::violations(Code::ValidationFailed, vec![violation])
+}

@@ -1,0 +1,155 @@
+//! Errors as the outside sees them: RFC 9457 problems.
+
+mod code;
+mod document;
+mod from_domain;
+mod violation;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use poem::Response;
+use poem::error::ResponseError;
+use poem::http::{HeaderValue, StatusCode, header};
+use portcullis_domain::failure::BoxError;
+use serde::Serialize;
+
+pub(crate) use code::Code;
+pub(crate) use violation::{Place, Reason, Violation};
+
+use crate::door::RequestId;
+
+/// The media type of a problem.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// What went wrong.
+    pub(crate) code: Code,
+    detail: Option<Cow<'static, str>>,
+    errors: Vec<Violation>,
+    token_refused: bool,
+    cause: Option<BoxError>,
+}
+
+impl Problem {
+    pub(crate) const fn new(code: Code) -> Self {
+        Self { code, detail: None, errors: Vec::new(), token_refused: false, cause: None }
+    }
+
+    /// With a sentence for the developer at the other end.
+    pub(crate) fn detailed(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(code) }
+    }
+
+    /// With everything that is wrong.
+    pub(crate) fn violations(code: Code, errors: Vec<Violation>) -> Self {
+        Self { errors, ..Self::new(code) }
+    }
+
+    /// With a cause for the log.
+    pub(crate) fn caused(code: Code, cause: BoxError) -> Self {
+        Self { cause: Some(cause), ..Self::new(code) }
+    }
+
+    /// The service itself is at fault.
+    pub(crate) fn internal(cause: impl Into<BoxError>) -> Self {
+        Self::caused(Code::Internal, cause.into())
+    }
+
+    /// No access token (RFC 6750 §3.1: no error code then), or one that is not valid.
+    pub(crate) fn unauthenticated(token_was_sent: bool) -> Self {
+        Self { token_refused: token_was_sent, ..Self::new(Code::Unauthenticated) }
+    }
+
+    /// What the log should know and the client must not.
+    pub(crate) const fn cause(&self) -> Option<&BoxError> {
+        self.cause.as_ref()
+    }
+
+    /// The cause alone, for another form of the same refusal.
+    pub(crate) fn into_cause(self) -> Option<BoxError> {
+        self.cause
+    }
+
+    /// Everything that is wrong.
+    #[cfg(test)]
+    pub(crate) fn errors(&self) -> &[Violation] {
+        &self.errors
+    }
+
+    /// Whether a token was sent and is not good enough.
+    #[cfg(test)]
+    pub(crate) const fn token_was_refused(&self) -> bool {
+        self.token_refused
+    }
+
+    /// The sentence for a dialect that has no more than one.
+    pub(crate) fn description(&self) -> &str {
+        self.detail.as_deref().unwrap_or_else(|| self.code.title())
+    }
+
+    /// The answer (RFC 9457 §3); `issuer` is where the types are explained.
+    pub(crate) fn render(&self, issuer: &str, id: &RequestId) -> Response {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: String,
+            title: &'static str,
+            status: u16,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'a str>,
+            instance: String,
+            code: &'static str,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            errors: &'a [Violation],
+        }
+        let status = self.code.status();
+        let document = Document {
+            r#type: type_uri(issuer, self.code),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: self.detail.as_deref(),
+            instance: format!("urn:portcullis:request:{}", id.as_str()),
+            code: self.code.slug(),
+            errors: &self.errors,
+        };
+        let mut response = Response::builder()
+            .status(status)
+            .content_type(PROBLEM_JSON)
+            .body(serde_json::to_vec(&document).unwrap_or_default());
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = if self.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        retry_after(status, &mut response);
+        response
+    }
+}
+
+/// Tells clients when a refusal for want of resources is worth a second try.
+pub(crate) fn retry_after(status: StatusCode, response: &mut Response) {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+}
+
+/// Where a kind of problem is explained.
+pub(crate) fn type_uri(issuer: &str, code: Code) -> String {
+    format!("{issuer}/docs/problems#{}", code.slug())
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.slug(), self.description())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+}

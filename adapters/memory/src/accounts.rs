@@ -1,0 +1,128 @@
+//! Accounts and passwords.
+
+use async_trait::async_trait;
+use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, Username};
+use portcullis_domain::ids::UserId;
+use portcullis_domain::ports::accounts::{CredentialRepository, UserRepository};
+use portcullis_domain::ports::store::{StoreError, Unique};
+
+use crate::state::{Changes, View};
+use crate::store::Unit;
+
+/// Refuses names that another account has.
+fn names_are_free(view: &View<'_>, user: &User) -> Result<(), StoreError> {
+    let other = |found: Option<&User>| found.is_some_and(|found| found.id != user.id);
+    if other(view.user_by_email(user.email.key())) {
+        return Err(StoreError::Duplicate(Unique::Email));
+    }
+    if user.username.as_ref().is_some_and(|name| other(view.user_by_username(name.key()))) {
+        return Err(StoreError::Duplicate(Unique::Username));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl UserRepository for Unit {
+    async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
+        self.change(|view| {
+            if view.user(user.id).is_some() {
+                return Err(StoreError::Duplicate(Unique::Id));
+            }
+            names_are_free(view, user)?;
+            let mut changes = Changes::default();
+            changes.users.insert(user.id, Some(user.clone()));
+            Ok(((), changes))
+        })
+        .await
+    }
+
+    async fn by_id(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.look(|view| view.user(id).cloned())
+    }
+
+    async fn by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.look(|view| view.user_by_email(email.key()).cloned())
+    }
+
+    async fn by_username(&mut self, username: &Username) -> Result<Option<User>, StoreError> {
+        self.look(|view| view.user_by_username(username.key()).cloned())
+    }
+
+    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
+        self.look(|view| {
+            let user = match name {
+                LoginName::Email(email) => view.user_by_email(email.key()),
+                LoginName::Username(username) => view.user_by_username(username.key()),
+            };
+            user.map(|user| (user.clone(), view.password(user.id).cloned()))
+        })
+    }
+
+    async fn update(&mut self, user: &User) -> Result<(), StoreError> {
+        self.change(|view| {
+            let stored = view.user(user.id).filter(|stored| stored.version == user.version);
+            let stored = stored.ok_or(StoreError::Conflict)?;
+            names_are_free(view, user)?;
+            let version = user.version.checked_add(1);
+            let version = version.ok_or_else(|| StoreError::Corrupt("a version beyond counting".to_owned()))?;
+            let next = User { created_at: stored.created_at, version, ..user.clone() };
+            let mut changes = Changes::default();
+            changes.users.insert(user.id, Some(next));
+            Ok(((), changes))
+        })
+        .await
+    }
+
+    async fn delete(&mut self, id: UserId) -> Result<bool, StoreError> {
+        self.change(|view| {
+            let mut changes = Changes::default();
+            if view.user(id).is_none() {
+                return Ok((false, changes));
+            }
+            changes.users.insert(id, None);
+            changes.passwords.insert(id, None);
+            changes.sessions.extend(view.sessions_of(id).into_iter().map(|session| (session.id, None)));
+            Ok((true, changes))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl CredentialRepository for Unit {
+    async fn insert(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
+        self.change(|view| {
+            if view.password(user).is_some() {
+                return Err(StoreError::Duplicate(Unique::Id));
+            }
+            if view.user(user).is_none() {
+                return Err(StoreError::Conflict);
+            }
+            let mut changes = Changes::default();
+            changes.passwords.insert(user, Some(hash.clone()));
+            Ok(((), changes))
+        })
+        .await
+    }
+
+    async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError> {
+        self.look(|view| view.password(user).cloned())
+    }
+
+    async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError> {
+        // It writes nothing but takes the turn: what is confirmed stays so until the unit ends.
+        self.change(|view| Ok((view.password(user) == Some(hash), Changes::default()))).await
+    }
+
+    async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        self.change(|view| {
+            let mut changes = Changes::default();
+            let right = view.password(user) == Some(old);
+            if right {
+                changes.passwords.insert(user, Some(new.clone()));
+            }
+            Ok((right, changes))
+        })
+        .await
+    }
+}

@@ -1,0 +1,122 @@
+//! Accounts.
+
+use async_trait::async_trait;
+use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, UserStatus, Username};
+use portcullis_domain::ids::UserId;
+use portcullis_domain::ports::accounts::UserRepository;
+use portcullis_domain::ports::store::StoreError;
+use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select};
+
+use crate::column::{corrupt, count, instant};
+use crate::entity::{credential, session, user};
+use crate::error::store_error;
+use crate::unit::Unit;
+
+#[async_trait]
+impl UserRepository for Unit {
+    async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
+        let link = self.writing().await?;
+        let row = user::Entity::insert(row(user, user.version));
+        row.exec_without_returning(&link).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(())
+    }
+
+    async fn by_id(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.one(user::Entity::find_by_id(*id.as_uuid())).await
+    }
+
+    async fn by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.one(user::Entity::find().filter(user::Column::EmailKey.eq(email.key()))).await
+    }
+
+    async fn by_username(&mut self, username: &Username) -> Result<Option<User>, StoreError> {
+        self.one(user::Entity::find().filter(user::Column::UsernameKey.eq(username.key()))).await
+    }
+
+    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
+        let link = self.reading()?;
+        let key = match name {
+            LoginName::Email(_) => user::Column::EmailKey,
+            LoginName::Username(_) => user::Column::UsernameKey,
+        };
+        let found = user::Entity::find().filter(key.eq(name.key())).find_also_related(credential::Entity);
+        let found = found.one(&link).await.map_err(store_error)?;
+        let found = match found {
+            Some((user, credential)) => {
+                Some((account(user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
+            }
+            None => None,
+        };
+        self.keep(link);
+        Ok(found)
+    }
+
+    async fn update(&mut self, user: &User) -> Result<(), StoreError> {
+        let link = self.writing().await?;
+        let mut next = row(user, user.version.saturating_add(1));
+        next.id = ActiveValue::NotSet;
+        next.created_at = ActiveValue::NotSet;
+        let written = user::Entity::update_many()
+            .set(next)
+            .filter(user::Column::Id.eq(*user.id.as_uuid()).and(user::Column::Version.eq(i64::from(user.version))))
+            .exec(&link)
+            .await
+            .map_err(store_error)?;
+        if written.rows_affected == 0 {
+            return Err(StoreError::Conflict);
+        }
+        self.keep(link);
+        Ok(())
+    }
+
+    async fn delete(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let link = self.writing().await?;
+        let id = *id.as_uuid();
+        // In the order in which a login locks them, so that the two never wait for each other.
+        credential::Entity::delete_by_id(id).exec(&link).await.map_err(store_error)?;
+        let sessions = session::Entity::delete_many().filter(session::Column::UserId.eq(id));
+        sessions.exec(&link).await.map_err(store_error)?;
+        let gone = user::Entity::delete_by_id(id).exec(&link).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(gone.rows_affected > 0)
+    }
+}
+
+impl Unit {
+    async fn one(&mut self, query: Select<user::Entity>) -> Result<Option<User>, StoreError> {
+        let link = self.reading()?;
+        let found = query.one(&link).await.map_err(store_error)?.map(account).transpose()?;
+        self.keep(link);
+        Ok(found)
+    }
+}
+
+fn row(user: &User, version: u32) -> user::ActiveModel {
+    user::ActiveModel {
+        id: ActiveValue::Set(*user.id.as_uuid()),
+        username: ActiveValue::Set(user.username.as_ref().map(|name| name.as_str().to_owned())),
+        username_key: ActiveValue::Set(user.username.as_ref().map(|name| name.key().to_owned())),
+        email: ActiveValue::Set(user.email.as_str().to_owned()),
+        email_key: ActiveValue::Set(user.email.key().to_owned()),
+        email_verified: ActiveValue::Set(user.email_verified),
+        status: ActiveValue::Set(user.status.as_str().to_owned()),
+        created_at: ActiveValue::Set(user.created_at.as_unix_micros()),
+        updated_at: ActiveValue::Set(user.updated_at.as_unix_micros()),
+        version: ActiveValue::Set(i64::from(version)),
+    }
+}
+
+fn account(row: user::Model) -> Result<User, StoreError> {
+    let username = row.username.as_deref().map(Username::stored).transpose();
+    Ok(User {
+        id: UserId::from_uuid(row.id),
+        username: username.map_err(|_| corrupt("users.username"))?,
+        email: Email::parse(&row.email).map_err(|_| corrupt("users.email"))?,
+        email_verified: row.email_verified,
+        status: UserStatus::parse(&row.status).ok_or_else(|| corrupt("users.status"))?,
+        created_at: instant("users.created_at", row.created_at)?,
+        updated_at: instant("users.updated_at", row.updated_at)?,
+        version: count("users.version", row.version)?,
+    })
+}

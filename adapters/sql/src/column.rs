@@ -1,0 +1,37 @@
+//! Columns whose stored form is not the domain's: numbers, instants, digests. What cannot be is named, never guessed.
+
+use std::net::IpAddr;
+
+use portcullis_domain::Timestamp;
+use portcullis_domain::ports::store::StoreError;
+
+/// A value of `column` that cannot be.
+pub(crate) fn corrupt(column: &str) -> StoreError {
+    StoreError::Corrupt(column.to_owned())
+}
+
+/// An instant: unix microseconds.
+pub(crate) fn instant(column: &str, micros: i64) -> Result<Timestamp, StoreError> {
+    let instant = Timestamp::from_unix_micros(micros);
+    if instant.as_unix_micros() == micros { Ok(instant) } else { Err(corrupt(column)) }
+}
+
+/// An instant that need not be there.
+pub(crate) fn maybe_instant(column: &str, micros: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    micros.map(|micros| instant(column, micros)).transpose()
+}
+
+/// A count.
+pub(crate) fn count(column: &str, number: i64) -> Result<u32, StoreError> {
+    u32::try_from(number).map_err(|_| corrupt(column))
+}
+
+/// An address of a client.
+pub(crate) fn maybe_ip(column: &str, text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
+    text.map(|text| text.parse().map_err(|_| corrupt(column))).transpose()
+}
+
+/// An instant as it is stored.
+pub(crate) fn micros(instant: Option<Timestamp>) -> Option<i64> {
+    instant.map(Timestamp::as_unix_micros)
+}

@@ -1,0 +1,83 @@
+//! The sessions that ended before their time.
+
+use async_trait::async_trait;
+use portcullis_domain::Timestamp;
+use portcullis_domain::ids::SessionId;
+use portcullis_domain::ports::sessions::{Revocation, RevocationRepository};
+use portcullis_domain::ports::store::StoreError;
+use sea_orm::sea_query::{CaseStatement, Expr, OnConflict};
+use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+
+use crate::column::instant;
+use crate::entity::revocation::{ActiveModel, Column, Entity, Model};
+use crate::error::store_error;
+use crate::unit::Unit;
+
+/// How many rows one statement adds.
+const CHUNK: usize = 500;
+
+#[async_trait]
+impl RevocationRepository for Unit {
+    async fn add(&mut self, revocations: &[Revocation]) -> Result<(), StoreError> {
+        if revocations.is_empty() {
+            let link = self.reading()?;
+            self.keep(link);
+            return Ok(());
+        }
+        let link = self.writing().await?;
+        for chunk in later_of_each(revocations).chunks(CHUNK) {
+            let rows = chunk.iter().map(|revocation| ActiveModel {
+                session_id: ActiveValue::Set(*revocation.session.as_uuid()),
+                revoked_at: ActiveValue::Set(revocation.at.as_unix_micros()),
+                until: ActiveValue::Set(revocation.until.as_unix_micros()),
+            });
+            let old = || Expr::col((Entity, Column::Until));
+            let new = || Expr::col(("excluded", Column::Until));
+            let later = CaseStatement::new().case(new().gt(old()), new()).finally(old());
+            Entity::insert_many(rows)
+                .on_conflict(OnConflict::column(Column::SessionId).value(Column::Until, later).to_owned())
+                .exec_without_returning(&link)
+                .await
+                .map_err(store_error)?;
+        }
+        self.keep(link);
+        Ok(())
+    }
+
+    async fn since(&mut self, at: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        let link = self.reading()?;
+        let rows = Entity::find()
+            .filter(Column::RevokedAt.gte(at.as_unix_micros()).and(Column::Until.gt(now.as_unix_micros())))
+            .all(&link)
+            .await
+            .map_err(store_error)?;
+        let rows = rows.into_iter().map(revocation).collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(rows)
+    }
+
+    async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let link = self.writing().await?;
+        let old = Entity::delete_many().filter(Column::Until.lte(now.as_unix_micros()));
+        let gone = old.exec(&link).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(gone.rows_affected)
+    }
+}
+
+/// One a session, for one statement does not touch a row twice; in one order, so that two units do not wait for each
+/// other.
+fn later_of_each(revocations: &[Revocation]) -> Vec<Revocation> {
+    let mut sorted = revocations.to_vec();
+    sorted.sort_by_key(|revocation| (revocation.session, std::cmp::Reverse(revocation.until)));
+    sorted.dedup_by_key(|revocation| revocation.session);
+    sorted
+}
+
+fn revocation(row: Model) -> Result<Revocation, StoreError> {
+    Ok(Revocation {
+        session: SessionId::from_uuid(row.session_id),
+        at: instant("revocations.revoked_at", row.revoked_at)?,
+        until: instant("revocations.until", row.until)?,
+    })
+}

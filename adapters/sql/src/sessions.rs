@@ -1,0 +1,207 @@
+//! Sessions.
+
+use async_trait::async_trait;
+use portcullis_domain::Timestamp;
+use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::ports::sessions::SessionRepository;
+use portcullis_domain::ports::store::StoreError;
+use portcullis_domain::sessions::{RevocationReason, Revoked, Rotated, Rotation, Session, TokenDigest, TokenFamily};
+use portcullis_domain::tokens::Scope;
+use sea_orm::{ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait};
+use sea_orm::{QueryFilter, QueryOrder, QuerySelect};
+
+use crate::column::{corrupt, count, instant, maybe_instant, maybe_ip, micros};
+use crate::entity::session::{ActiveModel, Column, Entity, Model};
+use crate::error::store_error;
+use crate::link::Link;
+use crate::rotate::rotate;
+use crate::unit::Unit;
+
+/// `{least}` and `{lock}` stand for the words of the database. Rows are locked in one order, so that two units do not
+/// wait for each other; purging passes by rows that are in use.
+const REVOKE: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, ends_from = {least}(ends_from, $1) \
+    WHERE id = $3 AND revoked_at IS NULL RETURNING id";
+const REVOKE_ALL: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, \
+    ends_from = {least}(ends_from, $1) WHERE id IN (SELECT id FROM sessions WHERE user_id = $3 AND id <> $4 \
+    AND revoked_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 ORDER BY id {lock}) RETURNING id";
+/// Sessions that seemed to end but have been refreshed since: their `ends_from` moves to where they end now.
+const END_LATER: &str = "UPDATE sessions SET \
+    ends_from = {least}(idle_expires_at, expires_at, COALESCE(revoked_at, expires_at)) \
+    WHERE id IN (SELECT id FROM sessions WHERE ends_from < $1 AND idle_expires_at >= $1 AND expires_at >= $1 \
+    AND COALESCE(revoked_at, expires_at) >= $1 ORDER BY ends_from LIMIT $2 {pass})";
+const PURGE: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_from < $1 \
+    AND (idle_expires_at < $1 OR expires_at < $1 OR revoked_at < $1) ORDER BY ends_from LIMIT $2 {pass})";
+/// A session of nobody's: keeps nothing when all are revoked.
+const NIL: SessionId = SessionId::from_uuid(uuid::Uuid::nil());
+
+#[async_trait]
+impl SessionRepository for Unit {
+    async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
+        let link = self.writing().await?;
+        Entity::insert(row(session)).exec_without_returning(&link).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(())
+    }
+
+    async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let link = self.reading()?;
+        let found = Entity::find_by_id(*id.as_uuid()).one(&link).await.map_err(store_error)?;
+        let found = found.map(session).transpose()?;
+        self.keep(link);
+        Ok(found)
+    }
+
+    async fn live_of(
+        &mut self,
+        user: UserId,
+        now: Timestamp,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        let link = self.reading()?;
+        let mut live = Condition::all()
+            .add(Column::UserId.eq(*user.as_uuid()))
+            .add(Column::RevokedAt.is_null())
+            .add(Column::IdleExpiresAt.gt(now.as_unix_micros()))
+            .add(Column::ExpiresAt.gt(now.as_unix_micros()));
+        if let Some(after) = after {
+            // The last session of the page before is still there, live or not, unless it was purged: then its id,
+            // which begins with its instant, has to do.
+            let last = Entity::find_by_id(*after.as_uuid()).one(&link).await.map_err(store_error)?;
+            live = live.add(match last {
+                Some(last) => Condition::any().add(Column::CreatedAt.lt(last.created_at)).add(
+                    Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id)),
+                ),
+                None => Condition::all().add(Column::Id.lt(*after.as_uuid())),
+            });
+        }
+        let rows = Entity::find()
+            .filter(live)
+            .order_by_desc(Column::CreatedAt)
+            .order_by_desc(Column::Id)
+            .limit(u64::from(limit))
+            .all(&link)
+            .await
+            .map_err(store_error)?;
+        let rows = rows.into_iter().map(session).collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(rows)
+    }
+
+    async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {
+        let link = self.writing().await?;
+        let rotated = rotate(&link, rotation).await?;
+        self.keep(link);
+        Ok(rotated)
+    }
+
+    async fn revoke(&mut self, id: SessionId, revoked: Revoked) -> Result<bool, StoreError> {
+        let link = self.writing().await?;
+        let (at, reason) = (revoked.at.as_unix_micros(), revoked.reason.as_str());
+        let update = link.statement(&words(&link, REVOKE), [at.into(), reason.into(), (*id.as_uuid()).into()]);
+        let ended = link.query_one_raw(update).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(ended.is_some())
+    }
+
+    async fn revoke_all_of(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        revoked: Revoked,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let link = self.writing().await?;
+        let (at, reason) = (revoked.at.as_unix_micros(), revoked.reason.as_str());
+        let keep = *keep.unwrap_or(NIL).as_uuid();
+        let values = [at.into(), reason.into(), (*user.as_uuid()).into(), keep.into()];
+        let update = link.statement(&words(&link, REVOKE_ALL), values);
+        let ended = link.query_all_raw(update).await.map_err(store_error)?;
+        let ended = ended.iter().map(|row| row.try_get_by_index(0).map(SessionId::from_uuid));
+        let ended = ended.collect::<Result<_, _>>().map_err(store_error)?;
+        self.keep(link);
+        Ok(ended)
+    }
+
+    async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let link = self.writing().await?;
+        let values = || [before.as_unix_micros().into(), i64::from(limit).into()];
+        let later = link.statement(&words(&link, END_LATER), values());
+        link.execute_raw(later).await.map_err(store_error)?;
+        let purge = link.statement(&words(&link, PURGE), values());
+        let gone = link.execute_raw(purge).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(gone.rows_affected())
+    }
+}
+
+fn words(link: &Link, sql: &str) -> String {
+    let (least, lock, pass) = match link.get_database_backend() {
+        DbBackend::Postgres => ("LEAST", "FOR UPDATE", "FOR UPDATE SKIP LOCKED"),
+        _ => ("MIN", "", ""),
+    };
+    sql.replace("{least}", least).replace("{lock}", lock).replace("{pass}", pass)
+}
+
+fn row(session: &Session) -> ActiveModel {
+    let ends = session.idle_expires_at.min(session.expires_at);
+    let ends = session.revoked.map_or(ends, |revoked| ends.min(revoked.at));
+    let [used_1, used_2, used_3, used_4] = session.family.used_at;
+    ActiveModel {
+        id: ActiveValue::Set(*session.id.as_uuid()),
+        user_id: ActiveValue::Set(*session.user.as_uuid()),
+        client_id: ActiveValue::Set(session.client_id.clone()),
+        scope: ActiveValue::Set(session.scope.to_string()),
+        authenticated_at: ActiveValue::Set(session.authenticated_at.as_unix_micros()),
+        created_at: ActiveValue::Set(session.created_at.as_unix_micros()),
+        last_seen_at: ActiveValue::Set(session.last_seen_at.as_unix_micros()),
+        idle_expires_at: ActiveValue::Set(session.idle_expires_at.as_unix_micros()),
+        expires_at: ActiveValue::Set(session.expires_at.as_unix_micros()),
+        revoked_at: ActiveValue::Set(micros(session.revoked.map(|revoked| revoked.at))),
+        revoked_reason: ActiveValue::Set(session.revoked.map(|revoked| revoked.reason.as_str().to_owned())),
+        ip: ActiveValue::Set(session.ip.map(|ip| ip.to_string())),
+        user_agent: ActiveValue::Set(session.user_agent.clone()),
+        generation: ActiveValue::Set(i64::from(session.family.generation)),
+        refresh_digest: ActiveValue::Set(session.family.digest.0.to_vec()),
+        used_at_1: ActiveValue::Set(micros(used_1)),
+        used_at_2: ActiveValue::Set(micros(used_2)),
+        used_at_3: ActiveValue::Set(micros(used_3)),
+        used_at_4: ActiveValue::Set(micros(used_4)),
+        ends_from: ActiveValue::Set(ends.as_unix_micros()),
+    }
+}
+
+/// The session that a row holds.
+pub(crate) fn session(row: Model) -> Result<Session, StoreError> {
+    let digest = row.refresh_digest.try_into().map_err(|_| corrupt("sessions.refresh_digest"))?;
+    let used_at = [
+        maybe_instant("sessions.used_at_1", row.used_at_1)?,
+        maybe_instant("sessions.used_at_2", row.used_at_2)?,
+        maybe_instant("sessions.used_at_3", row.used_at_3)?,
+        maybe_instant("sessions.used_at_4", row.used_at_4)?,
+    ];
+    Ok(Session {
+        id: SessionId::from_uuid(row.id),
+        user: UserId::from_uuid(row.user_id),
+        client_id: row.client_id,
+        scope: Scope::parse(&row.scope).map_err(|_| corrupt("sessions.scope"))?,
+        authenticated_at: instant("sessions.authenticated_at", row.authenticated_at)?,
+        created_at: instant("sessions.created_at", row.created_at)?,
+        last_seen_at: instant("sessions.last_seen_at", row.last_seen_at)?,
+        idle_expires_at: instant("sessions.idle_expires_at", row.idle_expires_at)?,
+        expires_at: instant("sessions.expires_at", row.expires_at)?,
+        revoked: revoked(row.revoked_at, row.revoked_reason)?,
+        ip: maybe_ip("sessions.ip", row.ip)?,
+        user_agent: row.user_agent,
+        family: TokenFamily {
+            generation: count("sessions.generation", row.generation)?,
+            digest: TokenDigest(digest),
+            used_at,
+        },
+    })
+}
+
+fn revoked(at: Option<i64>, reason: Option<String>) -> Result<Option<Revoked>, StoreError> {
+    let (Some(at), Some(reason)) = (at, reason) else { return Ok(None) };
+    let reason = RevocationReason::parse(&reason).ok_or_else(|| corrupt("sessions.revoked_reason"))?;
+    Ok(Some(Revoked { at: instant("sessions.revoked_at", at)?, reason }))
+}

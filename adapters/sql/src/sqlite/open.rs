@@ -1,0 +1,136 @@
+//! Opening the database file.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::mpsc;
+
+use super::Sqlite;
+use super::turn::Turns;
+use super::writer::Writer;
+use crate::connect::ConnectError;
+use crate::error::is_busy_file;
+use crate::settings::SqlSettings;
+
+/// How many connections read at once.
+const READERS: u32 = 4;
+/// How many units of work may wait for their turn before the next one waits for a place in the queue.
+const QUEUE: usize = 1024;
+/// How long a connection waits for a lock that another process holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens the connection that writes, again and again if need be.
+pub(super) enum Opener {
+    /// Of a file.
+    File(PathBuf),
+    /// In memory.
+    Memory,
+}
+
+/// Opens a file, making it and its folder when they are absent.
+pub(crate) async fn open_file(path: PathBuf, settings: SqlSettings) -> Result<Sqlite, ConnectError> {
+    let unusable = |why: String| ConnectError::File { path: path.clone(), why };
+    prepare(&path).await.map_err(|error| unusable(error.to_string()))?;
+    let opener = Opener::File(path.clone());
+    let writer = opener.writer().await.map_err(|error| unusable(error.to_string()))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(settings.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options(&path).pragma("query_only", "ON"));
+    let readers = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers);
+    Ok(start(opener, writer, Some(readers), settings))
+}
+
+/// Opens a database in memory.
+pub(crate) async fn open_memory(settings: SqlSettings) -> Result<Sqlite, ConnectError> {
+    let writer = Opener::Memory.writer().await;
+    let writer =
+        writer.map_err(|error| ConnectError::File { path: PathBuf::from(":memory:"), why: error.to_string() })?;
+    Ok(start(Opener::Memory, writer, None, settings))
+}
+
+fn start(
+    opener: Opener,
+    writer: DatabaseConnection,
+    readers: Option<DatabaseConnection>,
+    settings: SqlSettings,
+) -> Sqlite {
+    let (queue, requests) = mpsc::channel(QUEUE);
+    let writer = Writer::new(opener, writer, requests, settings.stall_timeout);
+    tokio::spawn(writer.run());
+    Sqlite { readers, turns: Turns::new(queue, settings.acquire_timeout) }
+}
+
+/// Makes the folder and the file, for their owner only.
+async fn prepare(path: &Path) -> std::io::Result<()> {
+    let private = path.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        let mut folder = std::fs::DirBuilder::new();
+        let mut file = std::fs::OpenOptions::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            folder.mode(0o700);
+            file.mode(0o600);
+        }
+        if let Some(parent) = private.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) {
+            folder.recursive(true).create(parent)?;
+        }
+        file.create(true).append(true).open(&private).map(drop)
+    });
+    made.await.map_err(std::io::Error::other)?
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .disable_statement_logging()
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("temp_store", "MEMORY")
+}
+
+impl Opener {
+    /// The connection that writes.
+    pub(super) async fn writer(&self) -> Result<DatabaseConnection, sqlx::Error> {
+        let options = match self {
+            Self::File(path) => options(path)
+                .journal_mode(SqliteJournalMode::Wal)
+                // A longer log than by default: pages that change again and again are written back less often.
+                .pragma("wal_autocheckpoint", "4000")
+                .pragma("journal_size_limit", "67108864")
+                .pragma("cache_size", "-16000"),
+            Self::Memory => options(Path::new(":memory:")).in_memory(true),
+        };
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false);
+        let started = Instant::now();
+        loop {
+            // The change to WAL does not wait for the lock of another process that starts at the same time.
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if is_busy_file(&error) && started.elapsed() < BUSY => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                outcome => return outcome.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
+            }
+        }
+    }
+
+    /// Writes the log back into the file.
+    pub(super) async fn checkpoint(&self, connection: &DatabaseConnection) -> Result<(), DbErr> {
+        match self {
+            Self::File(_) => connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
+            Self::Memory => Ok(()),
+        }
+    }
+}

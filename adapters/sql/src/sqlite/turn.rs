@@ -1,0 +1,89 @@
+//! A unit of work's side of the conversation with the writer.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use tokio::sync::{mpsc, oneshot};
+
+use super::command::{Command, Entry, Reply, Request};
+
+/// Hands out turns at writing.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    queue: mpsc::Sender<Request>,
+    patience: Duration,
+}
+
+impl Turns {
+    pub(super) const fn new(queue: mpsc::Sender<Request>, patience: Duration) -> Self {
+        Self { queue, patience }
+    }
+
+    /// A turn; it is waited for at the first statement.
+    pub(crate) fn take(&self) -> Turn {
+        let (commands, rest) = mpsc::channel(1);
+        Turn { turns: self.clone(), commands, unstarted: Mutex::new(Some(rest)) }
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Result<(), DbErr> {
+        self.queue.send(request).await.map_err(|_| refusal("the store is closed"))
+    }
+}
+
+/// A turn at writing. Dropped without [`Turn::commit`], what it did is rolled back.
+pub(crate) struct Turn {
+    turns: Turns,
+    commands: mpsc::Sender<Command>,
+    /// The other end of `commands`, until the writer has it.
+    unstarted: Mutex<Option<mpsc::Receiver<Command>>>,
+}
+
+impl Turn {
+    /// Changes something.
+    pub(crate) async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.ask(|reply| Command::Execute(statement, reply)).await
+    }
+
+    /// Reads, or changes and reads, a row.
+    pub(crate) async fn query_one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.ask(|reply| Command::One(statement, reply)).await
+    }
+
+    /// Reads, or changes and reads, rows.
+    pub(crate) async fn query_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.ask(|reply| Command::All(statement, reply)).await
+    }
+
+    /// Runs the statements and makes all of it true; returns after the COMMIT, which is on the disk then.
+    pub(crate) async fn commit(self, statements: Vec<Statement>) -> Result<(), DbErr> {
+        self.ask(|reply| Command::Commit(statements, reply)).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, DbErr> {
+        let (reply, answer) = oneshot::channel();
+        let unstarted = self.unstarted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer = match unstarted {
+            Some(rest) => {
+                let patience = self.turns.patience;
+                let entry = Entry { first: command(reply), rest };
+                let served = async {
+                    self.turns.send(Request::Turn(entry)).await?;
+                    Ok(answer.await)
+                };
+                let late = |_| Err(refusal("too many are waiting to write"));
+                tokio::time::timeout(patience, served).await.unwrap_or_else(late)?
+            }
+            None => {
+                let stalled = |_| refusal("the unit of work held up the others and was rolled back");
+                self.commands.send(command(reply)).await.map_err(stalled)?;
+                answer.await
+            }
+        };
+        answer.unwrap_or_else(|_| Err(refusal("the writer has gone")))
+    }
+}
+
+fn refusal(why: &str) -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal(why.to_owned()))
+}

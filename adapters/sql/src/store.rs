@@ -1,0 +1,109 @@
+//! The store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use portcullis_domain::ports::ambient::Randomness;
+use portcullis_domain::ports::store::{Store, StoreError, Tx};
+use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::Notify;
+
+use crate::error::{at, store_error, unavailable};
+use crate::link::{Kind, Link};
+use crate::postgres::Pool;
+use crate::sqlite::Sqlite;
+use crate::unit::Unit;
+
+/// How long the store may take to show that it can serve a read.
+const PING: Duration = Duration::from_secs(2);
+
+/// All state of the service, in a SQLite or PostgreSQL database.
+pub struct SqlStore {
+    shared: Arc<Shared>,
+}
+
+/// What the store and its units of work share.
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) database: Database,
+    /// Where it is, without a password.
+    pub(crate) address: Arc<str>,
+    /// For the ids of events.
+    pub(crate) random: Arc<dyn Randomness>,
+    /// Signalled after a commit with effects.
+    pub(crate) committed: Notify,
+}
+
+/// The databases that can be used.
+pub(crate) enum Database {
+    /// SQLite.
+    Sqlite(Sqlite),
+    /// PostgreSQL.
+    Postgres(Pool),
+}
+
+impl SqlStore {
+    pub(crate) fn over(database: Database, address: String, random: Arc<dyn Randomness>) -> Self {
+        let address = address.into();
+        Self { shared: Arc::new(Shared { database, address, random, committed: Notify::new() }) }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Waits for what is being committed and closes all connections; SQLite's log is written back into its file.
+    /// Whatever is asked afterwards is answered with `Unavailable`.
+    pub async fn close(&self) {
+        match &self.shared.database {
+            Database::Sqlite(sqlite) => sqlite.close().await,
+            Database::Postgres(pool) => {
+                if let Err(error) = pool.connection().close_by_ref().await {
+                    tracing::warn!(%error, "the connections did not close in order");
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// The way for reading.
+    pub(crate) fn reading(&self) -> Link {
+        let kind = match &self.database {
+            Database::Postgres(pool) => Kind::Pool(pool.clone()),
+            Database::Sqlite(sqlite) => match sqlite.readers() {
+                Some(readers) => Kind::Readers(readers.clone()),
+                None => Kind::Turns(sqlite.turns().clone()),
+            },
+        };
+        Link::new(kind, self.address.clone())
+    }
+
+    /// A way for writing: a transaction, or a turn in the writer's.
+    pub(crate) async fn writing(&self) -> Result<Link, DbErr> {
+        let kind = match &self.database {
+            Database::Postgres(pool) => {
+                Kind::Transaction(pool.begin().await.map_err(|error| at(&self.address, error))?)
+            }
+            Database::Sqlite(sqlite) => Kind::Turn(sqlite.turns().take()),
+        };
+        Ok(Link::new(kind, self.address.clone()))
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
+        Ok(Box::new(Unit::new(self.shared.clone())))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let link = self.shared.reading();
+        let question = link.statement("SELECT 1", []);
+        match tokio::time::timeout(PING, link.query_one_raw(question)).await {
+            Ok(answer) => answer.map(drop).map_err(store_error),
+            Err(_) => Err(unavailable(format!("the database at {} does not answer", self.shared.address))),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a hash costs.
+
+use argon2_rust::{Algorithm, Version};
+
+/// A variant of Argon2 and its parameters (RFC 9106 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) version: Version,
+    pub(crate) memory_kib: u32,
+    pub(crate) iterations: u32,
+    pub(crate) lanes: u32,
+}
+
+impl Cost {
+    /// Argon2id, version 0x13.
+    pub(crate) const fn argon2id(memory_kib: u32, iterations: u32, lanes: u32) -> Self {
+        Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, memory_kib, iterations, lanes }
+    }
+
+    /// Whether `self` asks for less than `wanted` in any respect.
+    pub(crate) fn is_below(&self, wanted: &Self) -> bool {
+        self.algorithm != wanted.algorithm
+            || self.version != wanted.version
+            || self.memory_kib < wanted.memory_kib
+            || self.iterations < wanted.iterations
+            || self.lanes < wanted.lanes
+    }
+}
+
+/// The most that a stored hash may cost to be computed at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ceiling {
+    pub(crate) memory_kib: u32,
+    pub(crate) iterations: u32,
+    pub(crate) lanes: u32,
+}
+
+impl Ceiling {
+    pub(crate) const fn admits(&self, cost: &Cost) -> bool {
+        cost.memory_kib <= self.memory_kib && cost.iterations <= self.iterations && cost.lanes <= self.lanes
+    }
+}

@@ -1,0 +1,36 @@
+//! The fast implementation: wide instructions chosen at run time, memory kept from one hash to the next.
+
+use argon2_rust::params::{Memory, TagLen};
+use argon2_rust::{Argon2, Hasher, Params};
+
+use super::cost::Cost;
+use super::engine::{Engine, EngineError};
+
+/// `argon2-rust` and its memory, which it wipes after every hash.
+#[derive(Default)]
+pub(super) struct FastEngine(Option<Hasher>);
+
+impl Engine for FastEngine {
+    fn derive(&mut self, cost: &Cost, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), EngineError> {
+        // One thread whatever the lanes: the pool has a thread for every core already. The tag does not depend on it.
+        let params = Params::builder()
+            .memory(Memory::kib(u64::from(cost.memory_kib)))
+            .passes(cost.iterations)
+            .lanes(cost.lanes)
+            .threads(1)
+            .tag_len(TagLen::bytes(tag.len() as u64))
+            .build()?;
+        let argon2 = Argon2::new(cost.algorithm, cost.version, params);
+        let hasher = self.0.get_or_insert_with(|| argon2.hasher());
+        hasher.set_argon2(argon2);
+        Ok(hasher.hash_into(password, salt, tag)?)
+    }
+
+    fn kept_kib(&self) -> usize {
+        self.0.as_ref().map_or(0, Hasher::reserved_blocks)
+    }
+
+    fn release(&mut self) {
+        self.0 = None;
+    }
+}

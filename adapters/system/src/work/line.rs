@@ -1,0 +1,259 @@
+//! Who may wait, and who is refused: first come, first served, calm under overload. No clock and no threads here.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// A line that has not been empty for so long stands, and one that nobody was refused from for so long does not.
+const STANDING: Duration = Duration::from_millis(100);
+/// Whoever has waited less can still be refused in time: a refusal must come within 50 ms.
+const REFUSABLE: Duration = Duration::from_millis(40);
+
+/// How long a line may get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Waiting jobs while the line does not stand: a burst, served soon after.
+    pub(crate) burst: usize,
+    /// Waiting jobs while it stands: more would only wait longer, not be served sooner.
+    pub(crate) standing: usize,
+}
+
+/// Something that may lose its purpose while it waits.
+pub(crate) trait Waits {
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// The line.
+///
+/// It accepts bursts. When it has not been empty for 100 ms, or a burst exceeds its limit, there is more work than can
+/// be done, and the line turns *calm*: few may wait, so that everybody accepted is served soon, and those who came
+/// last and can still be told in time are refused. It is over when nobody has been refused for 100 ms and nobody waits.
+#[derive(Debug)]
+pub(crate) struct Line<T> {
+    limits: Limits,
+    waiting: VecDeque<(Instant, T)>,
+    occupied_since: Option<Instant>,
+    refused_at: Option<Instant>,
+    calm: bool,
+}
+
+impl<T: Waits> Line<T> {
+    pub(crate) const fn new(limits: Limits) -> Self {
+        Self { limits, waiting: VecDeque::new(), occupied_since: None, refused_at: None, calm: false }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts `item` at the end; returns everybody who is refused, `item` perhaps among them.
+    pub(crate) fn push(&mut self, item: T, now: Instant) -> Vec<T> {
+        let mut refused = self.observe(now);
+        if self.waiting.len() >= self.limit() {
+            self.waiting.retain(|(_, item)| !item.is_abandoned());
+        }
+        if self.waiting.len() < self.limit() {
+            if self.waiting.is_empty() {
+                self.occupied_since = Some(now);
+            }
+            self.waiting.push_back((now, item));
+        } else {
+            if !self.calm {
+                refused.append(&mut self.turn_calm(now));
+            }
+            refused.push(item);
+        }
+        if !refused.is_empty() {
+            self.refused_at = Some(now);
+        }
+        refused
+    }
+
+    /// Takes the first that somebody still waits for.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        let next = loop {
+            match self.waiting.pop_front() {
+                Some((_, item)) if item.is_abandoned() => {}
+                other => break other,
+            }
+        };
+        if self.waiting.is_empty() {
+            self.occupied_since = None;
+        }
+        next.map(|(_, item)| item)
+    }
+
+    /// Takes everybody out, for the end.
+    pub(crate) fn clear(&mut self) -> Vec<T> {
+        self.occupied_since = None;
+        self.waiting.drain(..).map(|(_, item)| item).collect()
+    }
+
+    fn limit(&self) -> usize {
+        if self.calm { self.limits.standing } else { self.limits.burst }
+    }
+
+    fn observe(&mut self, now: Instant) -> Vec<T> {
+        let longer_than = |since: Option<Instant>| since.is_some_and(|at| now.saturating_duration_since(at) > STANDING);
+        if self.calm {
+            self.calm = !self.waiting.is_empty() || !longer_than(self.refused_at);
+            Vec::new()
+        } else if longer_than(self.occupied_since) {
+            self.turn_calm(now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn turn_calm(&mut self, now: Instant) -> Vec<T> {
+        self.calm = true;
+        // From here on it needs a quiet while to be over, even if this turn refuses nobody.
+        self.refused_at = Some(now);
+        self.waiting.retain(|(_, item)| !item.is_abandoned());
+        let old = self.waiting.partition_point(|(since, _)| now.saturating_duration_since(*since) >= REFUSABLE);
+        let keep = old.max(self.limits.standing).min(self.waiting.len());
+        self.waiting.drain(keep..).map(|(_, item)| item).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    const MS: Duration = Duration::from_millis(1);
+    const LIMITS: Limits = Limits { burst: 64, standing: 4 };
+
+    #[derive(Clone, Debug, Default)]
+    struct Caller {
+        number: usize,
+        gone: Rc<Cell<bool>>,
+    }
+
+    impl Waits for Caller {
+        fn is_abandoned(&self) -> bool {
+            self.gone.get()
+        }
+    }
+
+    fn caller(number: usize) -> Caller {
+        Caller { number, gone: Rc::default() }
+    }
+
+    fn numbers(callers: Vec<Caller>) -> Vec<usize> {
+        callers.into_iter().map(|caller| caller.number).collect()
+    }
+
+    #[test]
+    fn a_burst_within_the_limit_is_accepted_and_served_in_order() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        assert!((0..64).all(|number| line.push(caller(number), start).is_empty()));
+        assert_eq!(
+            std::iter::from_fn(|| line.pop()).map(|caller| caller.number).collect::<Vec<_>>(),
+            Vec::from_iter(0..64)
+        );
+    }
+
+    #[test]
+    fn beyond_the_burst_the_latest_are_refused_down_to_the_standing_limit() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        assert!((0..64).all(|number| line.push(caller(number), start).is_empty()));
+        assert_eq!(numbers(line.push(caller(64), start + MS)), Vec::from_iter(4..=64));
+        assert_eq!(numbers(line.push(caller(65), start + MS)), [65]);
+    }
+
+    #[test]
+    fn whoever_has_waited_too_long_to_be_refused_in_time_stays() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        assert!((0..32).all(|number| line.push(caller(number), start).is_empty()));
+        assert!((32..64).all(|number| line.push(caller(number), start + 60 * MS).is_empty()));
+        assert_eq!(numbers(line.push(caller(64), start + 90 * MS)), Vec::from_iter(32..=64));
+        assert_eq!(line.len(), 32);
+    }
+
+    #[test]
+    fn a_line_that_is_never_empty_for_100_ms_turns_calm_below_its_burst_limit() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        for number in 0..20 {
+            assert!(line.push(caller(number), start).is_empty());
+        }
+        assert!(line.push(caller(20), start + 100 * MS).is_empty());
+        assert_eq!(numbers(line.push(caller(21), start + 101 * MS)), [20, 21]);
+    }
+
+    #[test]
+    fn a_line_that_gets_empty_in_between_stays_open_to_bursts() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        for round in 0..50 {
+            let now = start + 10 * MS * round;
+            assert!((0..64).all(|number| line.push(caller(number), now).is_empty()));
+            while line.pop().is_some() {}
+        }
+    }
+
+    #[test]
+    fn calm_is_over_when_nobody_waits_and_nobody_was_refused_for_100_ms() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        for number in 0..65 {
+            drop(line.push(caller(number), start));
+        }
+        while line.pop().is_some() {}
+        let calm = |line: &mut Line<Caller>, now| (0..5).map(|n| line.push(caller(n), now).len()).sum::<usize>() > 0;
+        assert!(calm(&mut line, start + 100 * MS), "too early");
+        while line.pop().is_some() {}
+        assert!(!calm(&mut line, start + 201 * MS), "too late");
+    }
+
+    #[test]
+    fn whoever_has_left_takes_no_place_and_is_not_served() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        let callers: Vec<_> = (0..64).map(caller).collect();
+        for caller in &callers {
+            assert!(line.push(caller.clone(), start).is_empty());
+        }
+        callers[..63].iter().for_each(|caller| caller.gone.set(true));
+        assert!(line.push(caller(64), start + MS).is_empty());
+        assert_eq!(line.pop().map(|caller| caller.number), Some(63));
+        assert_eq!(line.pop().map(|caller| caller.number), Some(64));
+        assert!(line.pop().is_none());
+    }
+
+    /// One request in ten can be served: two servers, 7 ms a piece, an arrival every 0.35 ms, for 30 s.
+    #[test]
+    fn under_tenfold_overload_whoever_is_accepted_is_served_within_three_durations() {
+        const SERVICE: Duration = Duration::from_micros(7_000);
+        let mut line = Line::<Arrival>::new(LIMITS);
+        let start = Instant::now();
+        let (mut free_at, mut waits, mut refusals, mut longest) = ([start; 2], Vec::new(), Vec::new(), 0);
+        for number in 0..85_714u32 {
+            let now = start + Duration::from_micros(350) * number;
+            // Servers that got free before now have taken whoever was first.
+            for server in &mut free_at {
+                while *server <= now && line.len() > 0 {
+                    let Some(Arrival(since)) = line.pop() else { break };
+                    waits.push(*server + SERVICE - since);
+                    *server += SERVICE;
+                }
+                *server = (*server).max(now);
+            }
+            refusals.extend(line.push(Arrival(now), now).into_iter().map(|Arrival(since)| now - since));
+            longest = longest.max(line.len());
+        }
+        waits.sort_unstable();
+        let p99 = waits[waits.len() * 99 / 100];
+        assert!(p99 <= 3 * SERVICE, "{p99:?}");
+        assert!(waits.len() >= 8_500, "{} of 8571 possible were served", waits.len());
+        assert!(refusals.iter().all(|after| *after < 50 * MS), "a refusal came late");
+        assert_eq!(longest, LIMITS.burst);
+    }
+
+    #[derive(Debug)]
+    struct Arrival(Instant);
+
+    impl Waits for Arrival {
+        fn is_abandoned(&self) -> bool {
+            false
+        }
+    }
+}

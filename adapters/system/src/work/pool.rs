@@ -1,0 +1,184 @@
+//! The threads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::job::{Asked, Job};
+use super::line::{Limits, Line};
+use super::priority;
+use crate::hashing::{Engine, MakeEngine};
+
+/// How a pool is made.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolOptions {
+    /// How many threads.
+    pub(crate) threads: usize,
+    /// How long the line in front of them may get.
+    pub(crate) line: Limits,
+    /// What each thread computes with.
+    pub(crate) engine: MakeEngine,
+    /// Memory that a thread may keep from one job to the next, in KiB.
+    pub(crate) keep_kib: usize,
+    /// How long an idle thread keeps its memory.
+    pub(crate) idle: Duration,
+}
+
+/// Why a task has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolError {
+    /// Too many tasks are waiting.
+    Overloaded,
+    /// The task panicked.
+    Panicked,
+}
+
+/// Threads of their own for passwords, behind a line of bounded length.
+///
+/// First come, first served; a task whose caller has gone is never begun; a full line refuses at once. Dropping the
+/// pool refuses whoever waits and ends the threads after the task in hand.
+pub struct WorkPool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+struct State {
+    line: Line<Box<dyn Job>>,
+    closed: bool,
+}
+
+enum Next {
+    Job(Box<dyn Job>),
+    Idle,
+    Closed,
+}
+
+impl WorkPool {
+    /// Starts the threads.
+    pub(crate) fn start(options: PoolOptions) -> std::io::Result<Arc<Self>> {
+        let state = Mutex::new(State { line: Line::new(options.line), closed: false });
+        let mut pool = Self { shared: Arc::new(Shared { state, work: Condvar::new() }), threads: Vec::new() };
+        for number in 0..options.threads {
+            let shared = Arc::clone(&pool.shared);
+            let thread = std::thread::Builder::new().name(format!("password-{number}"));
+            pool.threads.push(thread.spawn(move || shared.serve(options))?);
+        }
+        Ok(Arc::new(pool))
+    }
+
+    /// Puts `task` in the line at once; dropping the answer before it is begun cancels it.
+    pub(crate) fn run<R, T>(&self, task: T) -> impl Future<Output = Result<R, PoolError>> + Send + use<R, T>
+    where
+        R: Send + 'static,
+        T: FnOnce(&mut dyn Engine) -> R + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.shared.submit(Box::new(Asked { task, reply }));
+        async {
+            match answer.await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(_refused)) => Err(PoolError::Overloaded),
+                Err(_gone) => Err(PoolError::Panicked),
+            }
+        }
+    }
+
+    /// Tasks that wait for a thread.
+    pub fn waiting(&self) -> usize {
+        self.shared.lock().line.len()
+    }
+}
+
+impl Drop for WorkPool {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        let left = state.line.clear();
+        drop(state);
+        left.into_iter().for_each(Job::refuse);
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a password thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&self, job: Box<dyn Job>) {
+        let mut state = self.lock();
+        let refused = if state.closed { vec![job] } else { state.line.push(job, Instant::now()) };
+        report_waiting(&state);
+        drop(state);
+        self.work.notify_one();
+        if !refused.is_empty() {
+            metrics::counter!("portcullis_password_work_refused_total").increment(refused.len() as u64);
+            refused.into_iter().for_each(Job::refuse);
+        }
+    }
+
+    fn serve(&self, options: PoolOptions) {
+        priority::step_back();
+        let mut engine = (options.engine)();
+        loop {
+            let patience = (engine.kept_kib() > 0).then_some(options.idle);
+            match self.next(patience) {
+                Next::Job(job) => {
+                    if catch_unwind(AssertUnwindSafe(|| job.run(&mut *engine))).is_err() {
+                        tracing::error!("password work panicked");
+                        engine = (options.engine)();
+                    }
+                    if engine.kept_kib() > options.keep_kib {
+                        engine.release();
+                    }
+                }
+                Next::Idle => engine.release(),
+                Next::Closed => return,
+            }
+        }
+    }
+
+    /// The next job; `Idle` when there is none for `patience`.
+    fn next(&self, patience: Option<Duration>) -> Next {
+        let deadline = patience.map(|patience| Instant::now() + patience);
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return Next::Closed;
+            }
+            if let Some(job) = state.line.pop() {
+                report_waiting(&state);
+                return Next::Job(job);
+            }
+            state = match deadline {
+                None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Next::Idle;
+                    }
+                    self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+/// Inside the lock, so that the last word is the true one.
+fn report_waiting(state: &State) {
+    #[expect(clippy::cast_precision_loss, reason = "a line is short")]
+    metrics::gauge!("portcullis_password_work_waiting").set(state.line.len() as f64);
+}

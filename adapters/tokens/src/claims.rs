@@ -1,0 +1,123 @@
+//! The claims of an access token as JSON (RFC 9068 §2.2), in both formats.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use portcullis_domain::Timestamp;
+use portcullis_domain::ids::{SessionId, TokenId, UserId};
+use portcullis_domain::tokens::{Claims, Scope};
+use serde::de::Deserializer;
+use serde::{Deserialize, Serialize};
+
+use crate::instant::Instant;
+
+/// How far a clock elsewhere may be ahead of ours.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Written<'a, T> {
+    iss: &'a str,
+    sub: UserId,
+    aud: &'a str,
+    exp: T,
+    iat: T,
+    jti: TokenId,
+    sid: SessionId,
+    client_id: &'a str,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<&'a [String]>,
+}
+
+/// A claim that we do not write is refused rather than ignored: it could be a restriction (`nbf`, `cnf`) that this
+/// version does not know how to honour. Claims that come twice are refused as well.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
+struct Read<'a, T> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    #[serde(borrow)]
+    aud: Cow<'a, str>,
+    exp: T,
+    iat: T,
+    #[serde(borrow)]
+    jti: Cow<'a, str>,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    client_id: String,
+    #[serde(borrow)]
+    scope: Cow<'a, str>,
+    #[serde(default, deserialize_with = "present")]
+    auth_time: Option<T>,
+    #[serde(default, deserialize_with = "present")]
+    roles: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    permissions: Option<Vec<String>>,
+}
+
+/// What is there must have a value: `null` is refused.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+/// The JSON of `claims`, always in the same order.
+pub(crate) fn write<T: Instant + Serialize>(claims: &Claims) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Written {
+        iss: &claims.issuer,
+        sub: claims.subject,
+        aud: &claims.audience,
+        exp: T::spell(claims.expires_at),
+        iat: T::spell(claims.issued_at),
+        jti: claims.id,
+        sid: claims.session,
+        client_id: &claims.client_id,
+        scope: claims.scope.to_string(),
+        auth_time: claims.authenticated_at.map(T::spell),
+        roles: claims.roles.as_deref(),
+        permissions: claims.permissions.as_deref(),
+    })
+}
+
+/// Reads what [`write`] wrote for this issuer and audience; `None` for anything else.
+pub(crate) fn read<'a, T>(json: &'a [u8], issuer: &str, audience: &str) -> Option<Claims>
+where
+    T: Instant + Deserialize<'a>,
+{
+    // serde would read a list as well.
+    if json.first() != Some(&b'{') {
+        return None;
+    }
+    let read: Read<'a, T> = serde_json::from_slice(json).ok()?;
+    if read.iss != issuer || read.aud != audience {
+        return None;
+    }
+    let authenticated_at = match read.auth_time {
+        Some(at) => Some(at.read()?),
+        None => None,
+    };
+    Some(Claims {
+        issuer: read.iss.into_owned(),
+        subject: read.sub.parse().ok()?,
+        audience: read.aud.into_owned(),
+        expires_at: read.exp.read()?,
+        issued_at: read.iat.read()?,
+        id: read.jti.parse().ok()?,
+        session: read.sid.parse().ok()?,
+        client_id: read.client_id,
+        scope: Scope::parse(&read.scope).ok()?,
+        authenticated_at,
+        roles: read.roles,
+        permissions: read.permissions,
+    })
+}
+
+/// Whether a token may be used at `now`: not expired, and not from the future.
+pub(crate) fn are_current(claims: &Claims, now: Timestamp) -> bool {
+    now < claims.expires_at && claims.issued_at <= now.plus(LEEWAY)
+}

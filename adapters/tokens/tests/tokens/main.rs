@@ -1,0 +1,18 @@
+//! What the tokens promise, from outside the crate.
+
+mod cached;
+mod claims;
+mod contract;
+mod cookbook;
+mod forged_headers;
+mod forged_pasetos;
+mod forger;
+mod keys;
+mod mutated;
+mod paseto_vectors;
+mod refresh_tokens;
+mod scene;
+mod thumbprints;
+mod vault;
+mod vectors;
+mod wycheproof;

@@ -1,0 +1,132 @@
+//! Passwords: register and login against what the hash function gives alone, and ten times too many logins.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use argon2_rust::params::{Memory, TagLen};
+use argon2_rust::{Argon2, Params};
+
+use crate::closed::{self, Measured, Script};
+use crate::place::Place;
+use crate::seed;
+use crate::service::Settings;
+use crate::table::{Table, Target, short};
+use crate::tokens::Verify;
+use crate::{CONNECTIONS, Plan, open};
+
+/// The default parameters of the service.
+const MEMORY_KIB: u64 = 19_456;
+const PASSES: u32 = 2;
+
+struct Register;
+struct LogIn(usize);
+
+static NEXT_ACCOUNT: AtomicUsize = AtomicUsize::new(100_000);
+
+impl Script for Register {
+    fn ask(&mut self, out: &mut Vec<u8>) {
+        seed::registration(out, NEXT_ACCOUNT.fetch_add(1, Ordering::Relaxed));
+    }
+
+    fn answered(&mut self, status: u16, _body: &[u8]) -> bool {
+        status == 201
+    }
+}
+
+impl Script for LogIn {
+    fn ask(&mut self, out: &mut Vec<u8>) {
+        seed::login(out, self.0);
+    }
+
+    fn answered(&mut self, status: u16, _body: &[u8]) -> bool {
+        status == 200
+    }
+}
+
+/// Login and register per second, and the overload.
+pub(crate) async fn run(plan: &Plan, table: &mut Table) {
+    if !["login", "register", "overload"].iter().any(|name| plan.wants(name)) {
+        return;
+    }
+    let place = Place::sqlite();
+    let service = Settings::on(&place).start().await;
+    let address = service.address.clone();
+    seed::sessions(&address, CONNECTIONS).await;
+    // As many clients as may wait: no more, so that nobody is refused; no fewer, so that no core idles.
+    let clients = |count: usize| (0..count).map(LogIn).collect::<Vec<_>>();
+
+    let bare = bare_rate(plan.measured);
+    table.add("argon2id alone, m=19456 t=2 p=1", bare, "hashes/s", Target::None, "argon2-rust, a thread a core");
+    let logins = closed::run(&address, clients(8), plan.measured).await;
+    if plan.wants("login") {
+        table.add("login", logins.rate, "/s", Target::AtLeast(0.95 * bare), &against(&logins, bare));
+    }
+    if plan.wants("register") {
+        let scripts = (0..8).map(|_| Register).collect();
+        let registered = closed::run(&address, scripts, plan.measured).await;
+        table.add("register", registered.rate, "/s", Target::AtLeast(0.9 * bare), &against(&registered, bare));
+    }
+    if plan.wants("overload") {
+        overload(plan, table, &address, &service, logins.rate).await;
+    }
+    service.kill();
+    place.remove().await;
+}
+
+fn against(measured: &Measured, bare: f64) -> String {
+    format!("{:.0} % of argon2id alone; {}", 100.0 * measured.rate / bare, measured.notes())
+}
+
+/// Ten times as many logins as can be served, while others present their tokens.
+async fn overload(plan: &Plan, table: &mut Table, address: &str, service: &crate::service::Service, capacity: f64) {
+    let alone = closed::run(address, vec![LogIn(0)], plan.measured).await;
+    let tokens = seed::sessions(address, 1).await;
+    let before = service.megabytes("VmRSS");
+    let mut request = Vec::new();
+    seed::login(&mut request, 0);
+    let over = plan.measured * 2;
+    let flood = open::run(address, request, capacity * 10.0, over);
+    let checks = closed::run(address, vec![Verify::of(&tokens)], over - Duration::from_secs(1));
+    let ((mut answers, turned_away), checks) = tokio::join!(flood, checks);
+    let after = service.megabytes("VmRSS");
+    let peak = service.megabytes("VmHWM");
+
+    let accepted = Measured::of(answers.remove(&200).unwrap_or_default(), 0, over);
+    let refused = Measured::of(answers.remove(&503).unwrap_or_default(), 0, over);
+    let others: usize = answers.values().map(Vec::len).sum();
+    let ratio = accepted.ms(99.0) / alone.ms(99.0);
+    let notes = format!("p99 {:.1} ms against {:.1} ms alone", accepted.ms(99.0), alone.ms(99.0));
+    table.add("login at 10 × overload: p99 of accepted", ratio, "× unloaded", Target::AtMost(3.0), &notes);
+    let notes = format!("{} refused a second, {others} other answers, {turned_away} not sent", short(refused.rate));
+    table.add("… refusals (503): p99", refused.ms(99.0), "ms", Target::AtMost(50.0), &notes);
+    let goodput = format!("{:.0} % of the capacity", 100.0 * accepted.rate / capacity);
+    table.add("… goodput", accepted.rate, "/s", Target::AtLeast(0.8 * capacity), &goodput);
+    table.add("… token checks meanwhile: p99", checks.ms(99.0), "ms", Target::AtMost(5.0), &checks.notes());
+    let notes = format!("{before:.1} MB before, {after:.1} MB after, peak {peak:.1} MB");
+    table.add("… resident memory grows by", (after - before).max(0.0), "MB", Target::AtMost(16.0), &notes);
+}
+
+/// Hashes per second on all cores, memory reused, nothing else going on.
+fn bare_rate(measured: Duration) -> f64 {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let counts: Vec<_> = (0..threads)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                let params = Params::builder().memory(Memory::kib(MEMORY_KIB)).passes(PASSES).lanes(1).threads(1);
+                let params = params.tag_len(TagLen::bytes(32)).build().expect("parameters");
+                let mut hasher =
+                    Argon2::new(argon2_rust::Algorithm::Argon2id, argon2_rust::Version::V0x13, params).hasher();
+                let (mut tag, mut count) = ([0; 32], 0_u64);
+                let salt = [u8::try_from(thread % 250).expect("small"); 16];
+                let end = Instant::now() + measured;
+                while Instant::now() < end {
+                    hasher.hash_into(seed::PASSWORD.as_bytes(), &salt, &mut tag).expect("a hash");
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let total: u64 = counts.into_iter().map(|count| count.join().expect("no panic")).sum();
+    total as f64 / measured.as_secs_f64()
+}

@@ -1,0 +1,35 @@
+//! The few words in which the two databases differ.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm_migration::{DbErr, SchemaManager};
+
+/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types and `{end}` for what
+/// follows a table's columns.
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    for statement in statements {
+        manager.get_connection().execute_unprepared(&translate(backend, statement)).await?;
+    }
+    Ok(())
+}
+
+fn translate(backend: DbBackend, statement: &str) -> String {
+    let words = match backend {
+        DbBackend::Postgres => [
+            ("{id}", "uuid"),
+            ("{bytes}", "bytea"),
+            ("{int}", "bigint"),
+            ("{bool}", "boolean"),
+            ("{end}", ""),
+        ],
+        // STRICT: a value of another type is an error there too.
+        _ => [
+            ("{id}", "BLOB"),
+            ("{bytes}", "BLOB"),
+            ("{int}", "INTEGER"),
+            ("{bool}", "INTEGER"),
+            ("{end}", "STRICT"),
+        ],
+    };
+    words.iter().fold(statement.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
+}
