@@ -8,13 +8,13 @@ use portcullis_domain::App;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::relay::{Relay, RelaySettings};
 use portcullis_domain::tokens::{Algorithm, KeysError};
-use portcullis_http::Health;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, ConfigError};
 use crate::listener::{self, Limits};
+use crate::wiring::{Health, SqlStore};
 use crate::{background, telemetry, wiring};
 
 /// Why the service does not start: what is wrong, where, and what to do.
@@ -89,9 +89,7 @@ pub(crate) fn issuer(config: &Config, port: u16) -> String {
 }
 
 /// Opens the store alone, for the commands that need nothing else; it is not migrated.
-pub async fn open_store(
-    config: &Config,
-) -> Result<(Arc<dyn Store>, Option<Arc<portcullis_sql::SqlStore>>), StartError> {
+pub async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Option<Arc<SqlStore>>), StartError> {
     let storage = wiring::storage(config, &wiring::ambient()).await?;
     Ok((storage.store, storage.sql))
 }

@@ -13,9 +13,11 @@ use portcullis_domain::ports::delivery::{EventPublisher, Outbox};
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::SessionPolicy;
-use portcullis_http::{Check, Client, Health, HttpSettings};
+pub(crate) use portcullis_http::Health;
+use portcullis_http::{Check, Client, HttpSettings};
 use portcullis_memory::{InProcessPublisher, MemoryRevocations, MemoryStore};
-use portcullis_sql::{SqlSettings, SqlStore};
+use portcullis_sql::SqlSettings;
+pub(crate) use portcullis_sql::SqlStore;
 use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, SystemClock, SystemRandomness};
 use portcullis_tokens::{CachedVerifier, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
 
@@ -200,13 +202,7 @@ fn http_settings(config: &Config, issuer: &str, ambient: &Ambient) -> HttpSettin
     }
 }
 
-pub(crate) fn public(
-    config: &Config,
-    issuer: &str,
-    app: Arc<App>,
-    health: Arc<Health>,
-    ambient: &Ambient,
-) -> Answers {
+pub(crate) fn public(config: &Config, issuer: &str, app: Arc<App>, health: Arc<Health>, ambient: &Ambient) -> Answers {
     let settings = Arc::new(http_settings(config, issuer, ambient));
     answers(portcullis_http::public(app, settings, health))
 }

@@ -84,9 +84,16 @@ fn amqp_url() -> String {
 }
 
 async fn open() -> Connection {
-    let url = amqp_url();
-    let arguments = OpenConnectionArguments::try_from(url.as_str()).expect("PORTCULLIS_TEST_AMQP is an AMQP URL");
-    Connection::open(&arguments).await.unwrap_or_else(|error| panic!("the bench needs RabbitMQ at {url}: {error}"))
+    let text = amqp_url();
+    let url = url::Url::parse(&text).expect("PORTCULLIS_TEST_AMQP is a URL");
+    let (host, port) = (url.host_str().expect("a host"), url.port().unwrap_or(5672));
+    let mut arguments = OpenConnectionArguments::new(host, port, url.username(), url.password().unwrap_or_default());
+    // amqprs takes the path of a URL as it is, escapes and all.
+    arguments.virtual_host(&match url.path().trim_start_matches('/') {
+        "" => "/".to_owned(),
+        vhost => vhost.replace("%2f", "/").replace("%2F", "/"),
+    });
+    Connection::open(&arguments).await.unwrap_or_else(|error| panic!("the bench needs RabbitMQ at {text}: {error}"))
 }
 
 /// A channel on which the service's queue is known to exist: asking for one that does not costs the channel.

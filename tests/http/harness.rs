@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use poem::{Addr, Body, Endpoint, EndpointExt, Request, Response};
+use poem::{Body, Endpoint, Request, Response};
 use portcullis_domain::App;
 use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::ports::ambient::Clock;
@@ -29,7 +29,6 @@ pub(crate) const FIRST_PARTY: (&str, &str) = ("portcullis", "first-party-secret-
 /// The service: what the composition root builds, with every port in memory.
 pub(crate) struct House {
     pub(crate) endpoint: Arc<dyn Door>,
-    pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) health: Arc<Health>,
@@ -63,7 +62,8 @@ impl Default for Plan {
 }
 
 pub(crate) fn settings(plan: &Plan, clock: Arc<ManualClock>, random: Arc<SeededRandomness>) -> HttpSettings {
-    let client = |(id, secret): (&str, &str)| Client { id: id.to_owned(), secret: SecretString::new(secret.to_owned()) };
+    let client =
+        |(id, secret): (&str, &str)| Client { id: id.to_owned(), secret: SecretString::new(secret.to_owned()) };
     HttpSettings {
         issuer: ISSUER.to_owned(),
         first_party_client: FIRST_PARTY.0.to_owned(),
@@ -111,15 +111,13 @@ impl House {
             reuse_grace: Duration::from_secs(10),
             announce_refreshes: false,
         };
-        let app = Arc::new(App::new(
-            ports,
-            Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions },
-        ));
+        let app =
+            Arc::new(App::new(ports, Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions }));
         app.tokens.open_keys(&[Algorithm::Es256]).await.unwrap();
         let health = Arc::new(Health::new(plan.health.clone()));
         let settings = Arc::new(settings(&plan, clock.clone(), random));
-        let endpoint = Arc::new(portcullis_http::public(app.clone(), settings, health.clone()));
-        Self { endpoint, app, clock, hasher, health }
+        let endpoint = Arc::new(portcullis_http::public(app, settings, health.clone()));
+        Self { endpoint, clock, hasher, health }
     }
 
     /// Sends a request.
@@ -212,10 +210,8 @@ impl Ask {
     }
 
     pub(crate) fn into_request(self) -> Request {
-        let mut request = Request::builder()
-            .method(self.method)
-            .uri(self.path.parse::<Uri>().unwrap())
-            .body(Body::from(self.body));
+        let mut request =
+            Request::builder().method(self.method).uri(self.path.parse::<Uri>().unwrap()).body(Body::from(self.body));
         *request.headers_mut() = self.headers;
         request
     }

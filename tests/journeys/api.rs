@@ -27,6 +27,11 @@ impl Answer {
         self.json[key].as_str().unwrap_or_default()
     }
 
+    /// Whether the service had no room for the request: nothing has happened, and a later try is welcome.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.status == 503 && self.str("code") == "overloaded" && self.headers.contains_key("retry-after")
+    }
+
     /// The answer, when it has this status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {

@@ -123,11 +123,19 @@ impl Broker {
         &self.service_queue
     }
 
-    /// How many messages wait in the queue that the service declared.
-    pub(crate) async fn waiting_in_service_queue(&self) -> u32 {
-        let passive = QueueDeclareArguments::new(&self.service_queue).passive(true).finish();
-        let found = self.channel.queue_declare(passive).await.expect("the service has declared its queue");
-        found.expect("an answer").1
+    /// Waits until so many messages are in the queue that the service declared; its count lags behind the confirms.
+    pub(crate) async fn until_service_queue_holds(&self, messages: usize) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let passive = QueueDeclareArguments::new(&self.service_queue).passive(true).finish();
+            let found = self.channel.queue_declare(passive).await.expect("the service has declared its queue");
+            let count = found.expect("an answer").1 as usize;
+            if count == messages {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the service's queue holds {count} of {messages} messages");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// All that has arrived, in the order of its arrival.
@@ -182,7 +190,14 @@ impl Broker {
 }
 
 async fn open() -> Connection {
-    let url = amqp_url();
-    let arguments = OpenConnectionArguments::try_from(url.as_str()).expect("PORTCULLIS_TEST_AMQP is an AMQP URL");
-    Connection::open(&arguments).await.unwrap_or_else(|error| panic!("the tests need RabbitMQ at {url}: {error}"))
+    let text = amqp_url();
+    let url = url::Url::parse(&text).expect("PORTCULLIS_TEST_AMQP is a URL");
+    let (host, port) = (url.host_str().expect("a host"), url.port().unwrap_or(5672));
+    let mut arguments = OpenConnectionArguments::new(host, port, url.username(), url.password().unwrap_or_default());
+    // amqprs takes the path of a URL as it is, escapes and all.
+    arguments.virtual_host(&match url.path().trim_start_matches('/') {
+        "" => "/".to_owned(),
+        vhost => vhost.replace("%2f", "/").replace("%2F", "/"),
+    });
+    Connection::open(&arguments).await.unwrap_or_else(|error| panic!("the tests need RabbitMQ at {text}: {error}"))
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
@@ -15,6 +16,8 @@ use crate::random::Random;
 
 /// How many accounts a client holds open at once.
 const ACCOUNTS: usize = 5;
+/// The pause after an answer that the service is overloaded.
+const LATER: Duration = Duration::from_millis(25);
 
 /// One client with accounts that nobody else touches.
 pub(crate) struct Client {
@@ -22,6 +25,8 @@ pub(crate) struct Client {
     pub(crate) accounts: Vec<Account>,
     /// Acknowledged operations by name.
     pub(crate) acknowledged: BTreeMap<&'static str, u64>,
+    /// How often the service had no room.
+    pub(crate) turned_away: u64,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     random: Random,
@@ -36,6 +41,7 @@ impl Client {
         Self {
             accounts: Vec::new(),
             acknowledged: BTreeMap::new(),
+            turned_away: 0,
             violations: Vec::new(),
             random: Random::seeded(seed ^ number.wrapping_mul(0x0123_4567_89ab_cdef)),
             journal,
@@ -62,7 +68,12 @@ impl Client {
         account.touched = true;
         account.pending = Some(operation.clone());
         let email = account.person.email.clone();
-        let answer = api.try_send(request(api, account, &operation)).await;
+        let mut answer = api.try_send(request(api, account, &operation)).await;
+        while answer.as_ref().is_ok_and(Answer::is_overloaded) {
+            self.turned_away += 1;
+            tokio::time::sleep(LATER).await;
+            answer = api.try_send(request(api, account, &operation)).await;
+        }
         self.number += 1;
         let acknowledged = answer.as_ref().ok().map(|answer| answer.status);
         self.note(&json!({ "n": self.number, "account": email, "ask": operation.name(), "status": acknowledged }));

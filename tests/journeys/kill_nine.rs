@@ -51,8 +51,9 @@ async fn kill_nine(place: Place, planned: u32) {
     while run.cycles < planned {
         run.cycle(&settings, &place).await;
     }
-    run.finish(&settings).await;
+    let service = run.finish(&settings).await;
     let verdict = run.await_events(&broker).await;
+    service.stop().await;
     let violations = run.report(&place, &verdict);
     assert_eq!(run.cycles, planned, "fewer cycles ran than planned");
     assert!(violations.is_empty(), "seed {seed}: {} violations:\n{}", violations.len(), violations.join("\n"));
@@ -173,7 +174,7 @@ impl Run {
 
     /// I1, I6, I7 over everything: a last crash between a rotation and the reuse of the old token, then a look at
     /// every account.
-    async fn finish(&mut self, settings: &Settings) {
+    async fn finish(&mut self, settings: &Settings) -> Service {
         let mut service = self.start(settings).await;
         let api = Api::at(&service.url);
         self.settle_and_verify(&api, false).await;
@@ -196,7 +197,7 @@ impl Run {
         }
         self.settle_and_verify(&api, true).await;
         self.refresh_everything(&api).await;
-        service.stop().await;
+        service
     }
 
     /// I6, A069, B13: the old token is refused, and takes the family with it.
@@ -260,9 +261,10 @@ impl Run {
         violations.extend(verdict.violations());
         let unanswered: u64 = self.settled.values().sum();
         let done: u64 = self.settled.iter().filter(|((_, done), _)| *done).map(|(_, count)| count).sum();
+        let turned_away: u64 = self.clients.iter().map(|client| client.turned_away).sum();
         println!(
             "kill -9 on {}: seed {}, {} cycles and {} interrupted starts; {} operations acknowledged {acknowledged:?}, \
-             {unanswered} unanswered ({done} were done); {} events, {} duplicates; slowest start {:?}; {} violations",
+             {unanswered} unanswered ({done} were done), {turned_away} turned away; {} events, {} duplicates; slowest start {:?}; {} violations",
             place.kind(),
             self.seed,
             self.cycles,

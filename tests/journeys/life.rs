@@ -130,7 +130,7 @@ async fn an_account_lives(place: Place) {
     let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
     events::check_all(&all, &secrets);
     // The queue that the service declared for whoever comes later holds the same.
-    assert_eq!(broker.waiting_in_service_queue().await as usize, all.len());
+    broker.until_service_queue_holds(all.len()).await;
 
     service.stop().await;
     broker.remove().await;

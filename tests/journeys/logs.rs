@@ -62,7 +62,7 @@ async fn every_log_line_is_one_json_object_whatever_clients_send() {
         assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')), "{line:?}");
         lines += 1;
     }
-    assert!(lines > 50, "the log speaks at trace level");
+    assert!(lines > 3 * nasty.len(), "every request has its line: {log}");
     broker.remove().await;
 }
 

@@ -89,7 +89,6 @@ async fn a_verdict_of_reuse_survives(place: Place) {
     let api = Api::at(&service.url);
     api.verify(&second.access).await.expect(401);
     api.refresh(&second.refresh).await.expect(401);
-    let user = Person::clone(&who);
     let detected = broker
         .wait("the reuse", Duration::from_secs(40), |events| {
             events.iter().any(|event| event.name() == "session.revoked" && event.data("session_id") == first.session)
@@ -98,7 +97,7 @@ async fn a_verdict_of_reuse_survives(place: Place) {
     let about: Vec<&str> =
         detected.iter().filter(|event| event.data("session_id") == first.session).map(|event| event.name()).collect();
     assert_eq!(about, ["session.started", "session.reuse_detected", "session.revoked"]);
-    api.sign_in(&user).await;
+    api.sign_in(&who).await;
     service.stop().await;
     broker.remove().await;
 }

@@ -1,5 +1,7 @@
 //! After a crash: was what nobody answered done wholly or not at all, and is everything else still there?
 
+use std::time::Duration;
+
 use crate::account::{Account, Operation};
 use crate::api::{Api, Tokens};
 
@@ -126,8 +128,8 @@ pub(crate) async fn verify(api: &Api, account: &mut Account) -> Result<(), Strin
     }
     account.touched = false;
     if !account.open {
-        let gone = api.login(&email, &account.person.password).await;
-        return if gone.status == 401 { Ok(()) } else { Err(format!("I7: {email}: deleted, and can log in")) };
+        let gone = sign_in(api, account, &account.person.password).await?.is_none();
+        return if gone { Ok(()) } else { Err(format!("I7: {email}: deleted, and can log in")) };
     }
     let tokens = must_sign_in(api, account).await?;
     account.started(tokens.clone());
@@ -156,7 +158,11 @@ async fn must_sign_in(api: &Api, account: &Account) -> Result<Tokens, String> {
 }
 
 async fn sign_in(api: &Api, account: &Account, password: &str) -> Result<Option<Tokens>, String> {
-    let answer = api.login(&account.person.email, password).await;
+    let mut answer = api.login(&account.person.email, password).await;
+    while answer.is_overloaded() {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        answer = api.login(&account.person.email, password).await;
+    }
     match answer.status {
         200 => Ok(Some(Tokens::of(&answer))),
         401 => Ok(None),

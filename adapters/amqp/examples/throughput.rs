@@ -23,7 +23,11 @@ use uuid::Uuid;
 type Anyhow<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program of its own: figures out, environment in")]
+#[expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own: figures out, environment in"
+)]
 async fn main() -> Anyhow<()> {
     let url =
         std::env::var("PORTCULLIS_TEST_AMQP").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned());

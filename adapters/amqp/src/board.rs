@@ -1,5 +1,7 @@
 //! The state of the way out: the supervisor writes it, publishers read it, each change is one line in the log.
 
+use std::sync::{Mutex, PoisonError};
+
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -22,8 +24,8 @@ pub(crate) type Link = mpsc::Sender<Order>;
 /// What the way out is like.
 #[derive(Clone)]
 pub(crate) enum State {
-    /// There is no session; why, and of what kind the cause was.
-    Down { why: String, kind: Option<Kind> },
+    /// There is no session; why.
+    Down(String),
     /// Publishes are taken.
     Open(Link),
     /// Publishes are taken one at a time: the last session ended without a confirm, and this one waits for its first.
@@ -41,7 +43,7 @@ impl State {
     pub(crate) fn link(&self) -> Result<&Link, &str> {
         match self {
             Self::Open(link) | Self::Unproven(link) => Ok(link),
-            Self::Down { why, .. } | Self::Blocked(why) => Err(why),
+            Self::Down(why) | Self::Blocked(why) => Err(why),
             Self::Leaving | Self::Closed => Err("the publisher is closed"),
         }
     }
@@ -60,20 +62,26 @@ impl State {
 pub(crate) struct Board {
     address: String,
     state: watch::Sender<State>,
+    /// The trouble that is in the log and not over.
+    told: Mutex<Option<Kind>>,
 }
 
 impl Board {
     pub(crate) fn new(address: &Address) -> Self {
-        let state = watch::Sender::new(State::Down { why: "not connected yet".to_owned(), kind: None });
-        Self { address: address.to_string(), state }
+        let state = watch::Sender::new(State::Down("not connected yet".to_owned()));
+        Self { address: address.to_string(), state, told: Mutex::default() }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
-    pub(crate) fn connected(&self, link: Link) {
-        tracing::info!(broker = %self.address, "connected to RabbitMQ");
+    /// Orders are taken. After a session that ended without a confirm (`doubtful`) it is no news until there is one.
+    pub(crate) fn connected(&self, link: Link, doubtful: bool) {
+        if !doubtful {
+            self.tell(None);
+            tracing::info!(broker = %self.address, "connected to RabbitMQ");
+        }
         self.state.send_replace(State::Open(link));
     }
 
@@ -84,6 +92,8 @@ impl Board {
 
     /// A doubtful session has confirmed.
     pub(crate) fn proven(&self, link: Link) {
+        self.tell(None);
+        tracing::info!(broker = %self.address, "RabbitMQ confirms again");
         self.state.send_replace(State::Open(link));
     }
 
@@ -99,12 +109,11 @@ impl Board {
 
     /// There is no session any more. Attempts that fail for the same kind of cause are one line in the log.
     pub(crate) fn down(&self, cause: &Cause) {
-        let kind = Some(cause.kind());
-        let known = matches!(&*self.state.borrow(), State::Down { kind: before, .. } if *before == kind);
-        if !known {
-            tracing::warn!(broker = %self.address, reason = %cause, remedy = cause.remedy(), "RabbitMQ is not available; trying again");
+        if self.tell(Some(cause.kind())) {
+            let remedy = cause.remedy();
+            tracing::warn!(broker = %self.address, reason = %cause, remedy, "RabbitMQ is not available; trying again");
         }
-        self.state.send_replace(State::Down { why: format!("RabbitMQ at {}: {cause}", self.address), kind });
+        self.state.send_replace(State::Down(format!("RabbitMQ at {}: {cause}", self.address)));
     }
 
     /// From here on publishes are refused; those in flight are waited for.
@@ -115,5 +124,11 @@ impl Board {
     pub(crate) fn closed(&self) {
         tracing::info!(broker = %self.address, "disconnected from RabbitMQ");
         self.state.send_replace(State::Closed);
+    }
+
+    /// Whether `trouble` is news.
+    fn tell(&self, trouble: Option<Kind>) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *told, trouble) != trouble
     }
 }

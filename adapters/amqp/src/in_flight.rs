@@ -24,8 +24,7 @@ pub(crate) enum Verdict {
 struct Publish {
     id: EventId,
     deadline: Instant,
-    /// `None` once it was answered ahead of its confirm, because that came too late.
-    reply: Option<Reply>,
+    reply: Reply,
     returned: Option<String>,
 }
 
@@ -49,13 +48,13 @@ impl InFlight {
 
     /// Takes the next tag. To be called in the order in which the messages go out.
     pub(crate) fn add(&mut self, id: EventId, deadline: Instant, reply: Reply) {
-        self.slots.push_back(Some(Publish { id, deadline, reply: Some(reply), returned: None }));
+        self.slots.push_back(Some(Publish { id, deadline, reply, returned: None }));
         self.open += 1;
     }
 
-    /// The earliest deadline of those that still wait for an answer.
+    /// When the confirm of the first is overdue; `None` when nothing is in flight.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.slots.iter().flatten().find(|publish| publish.reply.is_some()).map(|publish| publish.deadline)
+        self.slots.iter().flatten().next().map(|publish| publish.deadline)
     }
 
     /// Settles `tag`, with `multiple` all up to it (tag 0: all there are).
@@ -90,19 +89,17 @@ impl InFlight {
         Ok(())
     }
 
-    /// Answers those whose deadline has passed, and keeps their tags: the confirm may still come.
-    pub(crate) fn expire(&mut self, now: Instant, error: &PublishError) {
-        for publish in self.slots.iter_mut().flatten().filter(|publish| publish.deadline <= now) {
-            if let Some(reply) = publish.reply.take() {
-                tell(reply, Err(error.clone()));
-            }
+    /// Gives all of them until `deadline`, when the broker was known to be slow.
+    pub(crate) fn extend(&mut self, deadline: Instant) {
+        for publish in self.slots.iter_mut().flatten() {
+            publish.deadline = deadline;
         }
     }
 
     /// Answers all that wait, the connection being lost.
     pub(crate) fn fail(self, error: &PublishError) {
-        for reply in self.slots.into_iter().flatten().filter_map(|publish| publish.reply) {
-            tell(reply, Err(error.clone()));
+        for publish in self.slots.into_iter().flatten() {
+            tell(publish.reply, Err(error.clone()));
         }
     }
 }
@@ -114,13 +111,79 @@ impl Publish {
             (None, Verdict::Acked) => Ok(()),
             (None, Verdict::Nacked) => Err(PublishError::Refused("the broker could not take it (nack)".to_owned())),
         };
-        if let Some(reply) = self.reply {
-            tell(reply, outcome);
-        }
+        tell(self.reply, outcome);
     }
 }
 
 /// A caller that has gone away needs no answer.
 pub(crate) fn tell(reply: Reply, outcome: Result<(), PublishError>) {
     drop(reply.send(outcome));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<(), PublishError>>;
+
+    fn id(number: u8) -> EventId {
+        format!("01900000-0000-7000-8000-0000000000{number:02x}").parse().expect("an id")
+    }
+
+    fn add(in_flight: &mut InFlight, number: u8) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        in_flight.add(id(number), Instant::now() + Duration::from_secs(u64::from(number)), reply);
+        answer
+    }
+
+    #[test]
+    fn tag_zero_of_multiple_means_all_there_are_and_the_count_goes_on() {
+        let mut in_flight = InFlight::new();
+        let mut answers: Vec<_> = (1..=3).map(|number| add(&mut in_flight, number)).collect();
+        assert_eq!(in_flight.settle(2, false, Verdict::Acked), Ok(()));
+        assert_eq!(in_flight.settle(0, true, Verdict::Acked), Ok(()));
+        assert!(answers.iter_mut().all(|answer| answer.try_recv() == Ok(Ok(()))));
+        assert_eq!((in_flight.len(), in_flight.deadline()), (0, None));
+        let mut fourth = add(&mut in_flight, 4);
+        assert_eq!(in_flight.settle(4, false, Verdict::Acked), Ok(()));
+        assert_eq!(fourth.try_recv(), Ok(Ok(())));
+    }
+
+    #[test]
+    fn a_tag_that_is_not_in_flight_is_unknown_and_settles_nothing() {
+        let mut in_flight = InFlight::new();
+        let mut answers: Vec<_> = (1..=3).map(|number| add(&mut in_flight, number)).collect();
+        assert_eq!(in_flight.settle(2, false, Verdict::Acked), Ok(()));
+        for (tag, multiple) in [(0, false), (2, false), (2, true), (4, false), (4, true), (u64::MAX, true)] {
+            assert_eq!(in_flight.settle(tag, multiple, Verdict::Acked), Err(Unknown), "{tag} {multiple}");
+        }
+        assert_eq!(in_flight.len(), 2);
+        assert!(answers[0].try_recv().is_err() && answers[2].try_recv().is_err());
+    }
+
+    #[test]
+    fn of_two_returns_of_one_id_each_marks_another_publish() {
+        let mut in_flight = InFlight::new();
+        let mut answers = [add(&mut in_flight, 1), add(&mut in_flight, 1), add(&mut in_flight, 2)];
+        assert_eq!(in_flight.returned(id(1), "no route".to_owned()), Ok(()));
+        assert_eq!(in_flight.returned(id(1), "no route".to_owned()), Ok(()));
+        assert_eq!(in_flight.returned(id(1), "no route".to_owned()), Err(Unknown));
+        assert_eq!(in_flight.settle(3, true, Verdict::Acked), Ok(()));
+        let refused = Ok(Err(PublishError::Refused("no route".to_owned())));
+        assert_eq!(answers.each_mut().map(|answer| answer.try_recv()), [refused.clone(), refused, Ok(Ok(()))]);
+    }
+
+    #[test]
+    fn the_first_deadline_is_the_oldest_publish_s() {
+        let mut in_flight = InFlight::new();
+        let _answers: Vec<_> = (1..=3).map(|number| add(&mut in_flight, number)).collect();
+        let first = in_flight.deadline();
+        assert_eq!(in_flight.settle(1, false, Verdict::Nacked), Ok(()));
+        assert!(in_flight.deadline() > first);
+        let later = Instant::now() + Duration::from_secs(60);
+        in_flight.extend(later);
+        assert_eq!(in_flight.deadline(), Some(later));
+    }
 }

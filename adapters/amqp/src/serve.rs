@@ -1,7 +1,5 @@
 //! A session at work: orders become publishes, confirms become answers.
 
-use std::collections::VecDeque;
-
 use amqprs::channel::{BasicPublishArguments, Channel};
 use portcullis_domain::ids::EventId;
 use portcullis_domain::ports::delivery::PublishError;
@@ -67,6 +65,7 @@ impl<'a> Service<'a> {
         }
         let error = PublishError::Unavailable(cause.to_string());
         self.in_flight.fail(&error);
+        orders.close();
         refuse_all(&mut orders, &error);
         Ended { cause, proven: self.proven }
     }
@@ -80,7 +79,8 @@ impl<'a> Service<'a> {
         let mut heard = Vec::with_capacity(GULP);
         let mut taken = Vec::with_capacity(GULP);
         loop {
-            let deadline = self.in_flight.deadline();
+            // A blocked broker is known to be slow and comes back by itself; any other silence ends the session.
+            let deadline = if self.blocked { None } else { self.in_flight.deadline() };
             match deadline {
                 None if self.leaving => return Cause::Asked,
                 None if self.queue_gone => return Cause::QueueGone,
@@ -102,9 +102,7 @@ impl<'a> Service<'a> {
                     self.board.leaving();
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    if let Err(cause) = self.overdue() {
-                        return cause;
-                    }
+                    return Cause::NoConfirm(self.plan.confirm_timeout);
                 }
                 _ = orders.recv_many(&mut taken, room.min(GULP)), if room > 0 => {
                     for order in taken.drain(..) {
@@ -157,7 +155,8 @@ impl<'a> Service<'a> {
                 Ok(())
             }
             Signal::Unblocked => {
-                if std::mem::take(&mut self.blocked) && !self.leaving {
+                if std::mem::take(&mut self.blocked) {
+                    self.in_flight.extend(Instant::now() + self.plan.confirm_timeout);
                     self.board.unblocked(self.link.clone());
                 }
                 Ok(())
@@ -175,7 +174,7 @@ impl<'a> Service<'a> {
     fn settle(&mut self, tag: u64, multiple: bool, verdict: Verdict) -> Result<(), Cause> {
         let what = if verdict == Verdict::Acked { "an ack" } else { "a nack" };
         self.in_flight.settle(tag, multiple, verdict).map_err(|_| Cause::Miscounted(what))?;
-        if !std::mem::replace(&mut self.proven, true) && self.doubtful && !self.leaving {
+        if !std::mem::replace(&mut self.proven, true) && self.doubtful && !self.leaving && !self.blocked {
             self.board.proven(self.link.clone());
         }
         Ok(())
@@ -187,21 +186,10 @@ impl<'a> Service<'a> {
         self.queue_gone |= self.plan.queue.is_some();
         id.and_then(|id| self.in_flight.returned(id, why).ok()).ok_or(Cause::Miscounted("a return"))
     }
-
-    /// A blocked broker is known to be slow and comes back by itself; any other silence is a reason to start afresh.
-    fn overdue(&mut self) -> Result<(), Cause> {
-        let cause = Cause::NoConfirm(self.plan.confirm_timeout);
-        if self.blocked {
-            self.in_flight.expire(Instant::now(), &PublishError::Unavailable(cause.to_string()));
-            return Ok(());
-        }
-        Err(cause)
-    }
 }
 
 fn refuse_all(orders: &mut mpsc::Receiver<Order>, error: &PublishError) {
-    let waiting: VecDeque<Order> = std::iter::from_fn(|| orders.try_recv().ok()).collect();
-    for order in waiting {
+    while let Ok(order) = orders.try_recv() {
         tell(order.reply, Err(error.clone()));
     }
 }

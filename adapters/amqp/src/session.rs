@@ -59,7 +59,7 @@ pub(crate) async fn run(
     };
 
     let (link, orders) = mpsc::channel(QUEUED);
-    board.connected(link.clone());
+    board.connected(link.clone(), doubtful);
     let service = Service::new(&plan, &board, channel.clone(), link, doubtful);
     let ended = service.run(orders, signals, closing).await;
     if ended.cause == Cause::Asked {

@@ -1,6 +1,7 @@
 //! Keeps a session alive, for ever.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -12,17 +13,21 @@ use crate::cause::Cause;
 use crate::session::{self, Ended, asked};
 use crate::settings::Plan;
 
+/// A session that held this long was of use, even when nothing was published.
+const LASTING: Duration = Duration::from_secs(30);
+
 /// Runs sessions one after the other until the publisher is closed. `pauses` drives the time between them.
 pub(crate) fn run(plan: &Arc<Plan>, board: &Arc<Board>, mut closing: watch::Receiver<bool>, pauses: &Runtime) {
     let mut backoff = Backoff::new();
     let mut doubtful = false;
     loop {
+        let begun = Instant::now();
         let ended = one_session(plan, board, &closing, doubtful);
         if ended.cause == Cause::Asked {
             break;
         }
         board.down(&ended.cause);
-        if ended.proven {
+        if ended.proven || begun.elapsed() > LASTING {
             backoff.reset();
         }
         doubtful = matches!(ended.cause, Cause::NoConfirm(_)) || (doubtful && !ended.proven);

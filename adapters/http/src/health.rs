@@ -14,6 +14,7 @@ use crate::body::JSON;
 use crate::openapi::{answered, faults};
 use crate::problem::retry_after;
 use crate::routes::Routes;
+use crate::schema::pointer;
 
 /// How long a result is good for, so that nobody can ask the database to death.
 const GOOD_FOR: Duration = Duration::from_secs(1);
@@ -143,11 +144,11 @@ pub(crate) fn paths() -> Value {
         let mut responses = faults();
         responses["200"] = answered("Yes.", "Health");
         if verbose {
-            responses["503"] = answered("Not now.", "Health");
+            responses["503"]["content"][JSON] = json!({ "schema": pointer("Health") });
         }
         let parameter = json!({
-            "name": "verbose", "in": "query", "schema": { "type": "boolean" }, "allowEmptyValue": true,
-            "description": "Whether to list the checks.",
+            "name": "verbose", "in": "query", "schema": { "type": "string" }, "allowEmptyValue": true,
+            "description": "Lists the checks when it is there and not `false`.",
         });
         let parameters: &[Value] = if verbose { &[parameter] } else { &[] };
         json!({ "get": {

@@ -60,7 +60,7 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
         "servers": [{ "url": settings.issuer }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas(), "securitySchemes": security_schemes },
+        "components": { "schemas": schemas(), "headers": headers(), "securitySchemes": security_schemes },
     })
 }
 
@@ -99,21 +99,26 @@ fn complete(operation: &mut Value) {
             let described: Vec<String> = codes.iter().filter_map(titled).collect();
             response["description"] = described.join(" ").into();
         }
-        let text =
-            |description: &str| json!({ "description": description, "required": true, "schema": { "type": "string" } });
-        response["headers"]["X-Request-Id"] = text("The id of the request.");
-        match status.as_str() {
-            "401" if codes_are_problems(response) => {
-                response["headers"]["WWW-Authenticate"] = text("`Bearer` (RFC 6750 §3).");
-            }
-            "503" => response["headers"]["Retry-After"] = text("After how many seconds a second try is welcome."),
-            _ => {}
+        let is_problem = response.pointer("/content/application~1problem+json").is_some();
+        let more = match status.as_str() {
+            "401" if is_problem => Some("WWW-Authenticate"),
+            "503" => Some("Retry-After"),
+            _ => None,
+        };
+        for name in ["X-Request-Id"].into_iter().chain(more) {
+            response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
         }
     }
 }
 
-fn codes_are_problems(response: &Value) -> bool {
-    response.pointer("/content/application~1problem+json").is_some()
+/// The headers that [`complete`] refers to.
+fn headers() -> Value {
+    let text = |about: &str| json!({ "description": about, "required": true, "schema": { "type": "string" } });
+    json!({
+        "X-Request-Id": text("The id of the request."),
+        "WWW-Authenticate": text("`Bearer`, with `error=\"invalid_token\"` when a token was sent (RFC 6750 §3)."),
+        "Retry-After": text("After how many seconds a second try is welcome."),
+    })
 }
 
 /// The schema of a documented type, under its name.

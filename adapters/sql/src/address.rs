@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        let address = Address::parse("postgresql://gate:hunter2@db.example:6543/auth?options=-csearch_path%3Dx").unwrap();
+        let address =
+            Address::parse("postgresql://gate:hunter2@db.example:6543/auth?options=-csearch_path%3Dx").unwrap();
         assert_eq!(address.to_string(), "postgres://db.example:6543/auth");
         assert_eq!(Address::parse("sqlite://data/portcullis.db").unwrap().to_string(), "sqlite://data/portcullis.db");
         assert_eq!(Address::parse("sqlite::memory:").unwrap().to_string(), "sqlite::memory:");
@@ -82,7 +83,14 @@ mod tests {
 
     #[test]
     fn an_address_of_another_kind_is_refused_without_being_repeated() {
-        for url in ["mysql://root:hunter2@db/x", "hunter2", "", "sqlite://", "sqlite://x.db?cache=hunter2", "postgres://a:b:hunter2@@:x/"] {
+        for url in [
+            "mysql://root:hunter2@db/x",
+            "hunter2",
+            "",
+            "sqlite://",
+            "sqlite://x.db?cache=hunter2",
+            "postgres://a:b:hunter2@@:x/",
+        ] {
             let why = Address::parse(url).err().unwrap_or_else(|| panic!("{url} was understood"));
             assert!(!why.contains("hunter2"), "{why}");
         }

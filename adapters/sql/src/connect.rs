@@ -30,7 +30,9 @@ pub enum ConnectError {
         why: String,
     },
     /// The server does not answer, or refuses.
-    #[error("the database at {address} cannot be used: {why}; check that it runs and that address, user and password are right")]
+    #[error(
+        "the database at {address} cannot be used: {why}; check that it runs and that address, user and password are right"
+    )]
     Server {
         /// Where, without the password.
         address: String,
@@ -42,11 +44,7 @@ pub enum ConnectError {
 impl SqlStore {
     /// Connects, without migrating. For SQLite the file and its folder are made when they are absent, readable for
     /// their owner only. `random` gives the ids of events.
-    pub async fn connect(
-        url: &str,
-        settings: SqlSettings,
-        random: Arc<dyn Randomness>,
-    ) -> Result<Self, ConnectError> {
+    pub async fn connect(url: &str, settings: SqlSettings, random: Arc<dyn Randomness>) -> Result<Self, ConnectError> {
         let address = Address::parse(url).map_err(|why| ConnectError::Address { why })?;
         let name = address.to_string();
         let database = match address {

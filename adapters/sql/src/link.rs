@@ -8,6 +8,7 @@ use sea_orm::{QueryResult, Statement};
 
 use crate::error::at;
 use crate::postgres::Pool;
+use crate::rotate::RotationRow;
 use crate::sqlite::{Turn, Turns};
 
 /// A way to the database, on which SeaORM's queries run.
@@ -44,6 +45,14 @@ impl Link {
     /// Whether it has begun to write.
     pub(crate) const fn is_writing(&self) -> bool {
         matches!(self.kind, Kind::Transaction(_) | Kind::Turn(_))
+    }
+
+    /// Uses a refresh token; the row of its session when it was the live one.
+    pub(crate) async fn rotate(&self, row: RotationRow) -> Result<Option<QueryResult>, DbErr> {
+        match &self.kind {
+            Kind::Turn(turn) => turn.rotate(row).await.map_err(|error| at(&self.address, error)),
+            _ => self.query_one_raw(row.statement(self.get_database_backend())).await,
+        }
     }
 
     /// A hand-written statement for this database.

@@ -1,8 +1,8 @@
 //! Bringing the schema up to date.
 
 use portcullis_migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions};
 use sea_orm::TransactionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions};
 
 use crate::error::{at, is_no_table};
 use crate::store::{Database, Shared, SqlStore};

@@ -63,19 +63,12 @@ pub(crate) async fn connect(
 }
 
 /// The pool waits for a server that does not answer and then forgets why: one connection of its own tells.
-async fn explain(
-    options: &PgConnectOptions,
-    address: &str,
-    settings: SqlSettings,
-    error: sqlx::Error,
-) -> ConnectError {
+async fn explain(options: &PgConnectOptions, address: &str, settings: SqlSettings, error: sqlx::Error) -> ConnectError {
     let cause = match error {
-        sqlx::Error::PoolTimedOut => {
-            match tokio::time::timeout(settings.acquire_timeout, options.connect()).await {
-                Ok(Err(cause)) => cause,
-                Ok(Ok(_)) | Err(_) => error,
-            }
-        }
+        sqlx::Error::PoolTimedOut => match tokio::time::timeout(settings.acquire_timeout, options.connect()).await {
+            Ok(Err(cause)) => cause,
+            Ok(Ok(_)) | Err(_) => error,
+        },
         other => other,
     };
     ConnectError::Server { address: address.to_owned(), why: cause.to_string() }

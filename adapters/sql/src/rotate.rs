@@ -2,7 +2,8 @@
 
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::sessions::{Rotated, Rotation};
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value};
+use uuid::Uuid;
 
 use crate::entity::session;
 use crate::error::store_error;
@@ -10,28 +11,81 @@ use crate::link::Link;
 use crate::sessions::session;
 
 /// `Rotation::apply`, on the condition that the token is the live one of a live session.
-const ROTATE: &str = "UPDATE sessions SET generation = generation + 1, refresh_digest = $1, \
+const ONE: &str = "UPDATE sessions SET generation = generation + 1, refresh_digest = $1, \
     used_at_4 = used_at_3, used_at_3 = used_at_2, used_at_2 = used_at_1, used_at_1 = $2, last_seen_at = $2, \
     idle_expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
     WHERE id = $4 AND generation = $5 AND refresh_digest = $6 \
     AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2 RETURNING *";
 
+/// The same for several at once, as SQLite understands it.
+const MANY: &str = "UPDATE sessions SET generation = generation + 1, refresh_digest = use.column1, \
+    used_at_4 = used_at_3, used_at_3 = used_at_2, used_at_2 = used_at_1, used_at_1 = use.column2, \
+    last_seen_at = use.column2, \
+    idle_expires_at = CASE WHEN expires_at < use.column3 THEN expires_at ELSE use.column3 END \
+    FROM (VALUES {rows}) AS use WHERE id = use.column4 AND generation = use.column5 \
+    AND refresh_digest = use.column6 AND revoked_at IS NULL AND idle_expires_at > use.column2 \
+    AND expires_at > use.column2 RETURNING *";
+
 /// Follows the end of a session that now comes sooner than when it began.
 const END_SOONER: &str = "UPDATE sessions SET ends_from = idle_expires_at WHERE id = $1";
 
-pub(crate) async fn rotate(link: &Link, rotation: &Rotation) -> Result<Rotated, StoreError> {
-    let update = link.statement(
-        ROTATE,
+/// The use of a refresh token as the statements take it.
+#[derive(Clone)]
+pub(crate) struct RotationRow {
+    /// The session.
+    pub(crate) session: Uuid,
+    generation: i64,
+    presented: [u8; 32],
+    successor: [u8; 32],
+    at: i64,
+    idle_expires_at: i64,
+}
+
+impl RotationRow {
+    fn new(rotation: &Rotation) -> Self {
+        Self {
+            session: *rotation.session.as_uuid(),
+            generation: i64::from(rotation.generation),
+            presented: rotation.presented.0,
+            successor: rotation.successor.0,
+            at: rotation.at.as_unix_micros(),
+            idle_expires_at: rotation.idle_expires_at.as_unix_micros(),
+        }
+    }
+
+    fn values(&self) -> [Value; 6] {
         [
-            rotation.successor.0.to_vec().into(),
-            rotation.at.as_unix_micros().into(),
-            rotation.idle_expires_at.as_unix_micros().into(),
-            (*rotation.session.as_uuid()).into(),
-            i64::from(rotation.generation).into(),
-            rotation.presented.0.to_vec().into(),
-        ],
-    );
-    let Some(row) = link.query_one_raw(update).await.map_err(store_error)? else {
+            self.successor.to_vec().into(),
+            self.at.into(),
+            self.idle_expires_at.into(),
+            self.session.into(),
+            self.generation.into(),
+            self.presented.to_vec().into(),
+        ]
+    }
+
+    /// The statement for this use alone.
+    pub(crate) fn statement(&self, backend: DbBackend) -> Statement {
+        Statement::from_sql_and_values(backend, ONE, self.values())
+    }
+}
+
+/// One statement for all, on SQLite; their sessions are different ones. It is filled up to a power of two with rows
+/// that meet no session, so that there are few statements to prepare.
+pub(crate) fn many(rows: &[RotationRow]) -> Statement {
+    if let [row] = rows {
+        return row.statement(DbBackend::Sqlite);
+    }
+    let places = rows.len().next_power_of_two();
+    let marks = vec!["(?, ?, ?, ?, ?, ?)"; places].join(", ");
+    let nothing = std::iter::repeat_n(Value::BigInt(None), 6 * (places - rows.len()));
+    let values = rows.iter().flat_map(RotationRow::values).chain(nothing);
+    Statement::from_sql_and_values(DbBackend::Sqlite, MANY.replace("{rows}", &marks), values)
+}
+
+/// Uses a refresh token: one conditional update, and a look at the session when it found nothing to change.
+pub(crate) async fn rotate(link: &Link, rotation: &Rotation) -> Result<Rotated, StoreError> {
+    let Some(row) = link.rotate(RotationRow::new(rotation)).await.map_err(store_error)? else {
         let row = session::Entity::find_by_id(*rotation.session.as_uuid()).one(link).await.map_err(store_error)?;
         return Ok(rotation.verdict(row.map(session).transpose()?));
     };

@@ -69,9 +69,9 @@ impl SessionRepository for Unit {
             // which begins with its instant, has to do.
             let last = Entity::find_by_id(*after.as_uuid()).one(&link).await.map_err(store_error)?;
             live = live.add(match last {
-                Some(last) => Condition::any().add(Column::CreatedAt.lt(last.created_at)).add(
-                    Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id)),
-                ),
+                Some(last) => Condition::any()
+                    .add(Column::CreatedAt.lt(last.created_at))
+                    .add(Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id))),
                 None => Condition::all().add(Column::Id.lt(*after.as_uuid())),
             });
         }

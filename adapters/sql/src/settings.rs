@@ -18,10 +18,6 @@ pub struct SqlSettings {
 impl Default for SqlSettings {
     /// 16 connections, 2 s, 5 s.
     fn default() -> Self {
-        Self {
-            max_connections: 16,
-            acquire_timeout: Duration::from_secs(2),
-            stall_timeout: Duration::from_secs(5),
-        }
+        Self { max_connections: 16, acquire_timeout: Duration::from_secs(2), stall_timeout: Duration::from_secs(5) }
     }
 }

@@ -10,6 +10,7 @@ use portcullis_domain::ports::ambient::Clock;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the port where time enters")]
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_micros(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),

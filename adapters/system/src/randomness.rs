@@ -12,6 +12,7 @@ use portcullis_domain::ports::ambient::Randomness;
 pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
+    #[expect(clippy::disallowed_methods, reason = "this is the port where randomness enters")]
     fn fill(&self, buf: &mut [u8]) {
         if let Err(cause) = getrandom::fill(buf) {
             abort_without_randomness(&cause);

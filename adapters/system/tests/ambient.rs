@@ -8,6 +8,7 @@ use portcullis_domain::ports::ambient::{Clock, Randomness};
 use portcullis_system::{SystemClock, SystemRandomness};
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the clock is compared with the system's")]
 fn the_clock_tells_the_time_in_microseconds() {
     let unix = || i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros()).unwrap();
     let (before, told, after) = (unix(), SystemClock.now().as_unix_micros(), unix());

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::claims;
 use crate::installed::{Epoch, KeyEpochs};
+use crate::ring::MAX_TOKEN_BYTES;
 
 /// Remembers the tokens that the verifier behind it accepted, so that a client that comes again costs no signature
 /// check. Only accepted tokens are kept, a bounded number, and they are compared in full.
@@ -41,6 +42,9 @@ impl CachedVerifier {
 
 impl TokenVerifier for CachedVerifier {
     fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::Invalid);
+        }
         // Before the check: keys that change meanwhile make the entry useless rather than wrong.
         let epoch = self.keys.at(now);
         if let Some(known) = self.accepted.get(token)

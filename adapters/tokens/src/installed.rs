@@ -33,7 +33,7 @@ impl Keys {
     /// The live key that writes this JWT header.
     pub(crate) fn of_header(&self, header: &str, now: Timestamp) -> Option<&JwtKey> {
         self.live(now).find_map(|key| match &key.pair {
-            Pair::Jwt(pair) if pair.header == header => Some(pair),
+            Pair::Jwt(pair) if pair.header == header => Some(&**pair),
             _ => None,
         })
     }

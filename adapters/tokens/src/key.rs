@@ -16,7 +16,7 @@ pub(crate) struct Key {
 }
 
 pub(crate) enum Pair {
-    Jwt(JwtKey),
+    Jwt(Box<JwtKey>),
     Paseto(PasetoKey),
 }
 
@@ -26,7 +26,7 @@ impl Key {
         let LiveKey { key, private } = live;
         let pair = match key.algorithm {
             Algorithm::V4Public => Pair::Paseto(PasetoKey::read(&key.public, private)?),
-            jwt => Pair::Jwt(JwtKey::read(jwt, &key.public, private)?),
+            jwt => Pair::Jwt(Box::new(JwtKey::read(jwt, &key.public, private)?)),
         };
         let kid = match &pair {
             Pair::Jwt(pair) => &pair.kid,

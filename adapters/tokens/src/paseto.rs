@@ -1,16 +1,20 @@
 //! Access tokens as PASETO v4.public.
+//!
+//! The PASETO library reads the form and writes the PASERKs; the signature is made and checked by the library that does
+//! all others, several times as fast.
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use pasetors::token::{Public, UntrustedToken};
 use pasetors::version4::{PublicToken, V4};
 use portcullis_domain::Timestamp;
 use portcullis_domain::ports::tokens::TokenError;
 use portcullis_domain::tokens::Claims;
 
-use crate::claims;
 use crate::installed::Keys;
 use crate::instant::Rfc3339;
 use crate::paseto_key::PasetoKey;
 use crate::verifying_key::VerifyingKey;
+use crate::{base64url, claims};
 
 const SIGNATURE: usize = 64;
 
@@ -21,9 +25,22 @@ pub(crate) fn is(token: &str) -> bool {
 
 /// Signs.
 pub(crate) fn write(key: &PasetoKey, claims: &Claims) -> Result<String, TokenError> {
-    let payload = claims::write::<Rfc3339>(claims).map_err(|error| TokenError::Failed(error.into()))?;
-    PublicToken::sign(&key.secret, &payload, Some(key.footer.as_bytes()), None)
-        .map_err(|error| TokenError::Failed(error.into()))
+    let mut payload = claims::write::<Rfc3339>(claims).map_err(|error| TokenError::Failed(error.into()))?;
+    sign(&key.signer, &mut payload, &key.footer)?;
+    let mut token = String::with_capacity(payload.len() * 4 / 3 + key.footer_segment.len() + 16);
+    token.push_str(PublicToken::HEADER);
+    base64url::encode_onto(&mut token, payload);
+    token.push('.');
+    token.push_str(&key.footer_segment);
+    Ok(token)
+}
+
+/// Appends the signature of payload and footer to the payload.
+fn sign(signer: &Ed25519KeyPair, payload: &mut Vec<u8>, footer: &str) -> Result<(), TokenError> {
+    let signed = pre_authentication_encoding(payload, footer.as_bytes());
+    let signature = signer.try_sign(&signed).map_err(|error| TokenError::Failed(error.into()))?;
+    payload.extend_from_slice(signature.as_ref());
+    Ok(())
 }
 
 /// The claims of a token that one of `keys` signed, for this issuer and audience, whenever it is valid.
@@ -42,8 +59,7 @@ fn verified<'a>(key: &VerifyingKey, untrusted: &'a UntrustedToken<Public, V4>) -
     key.accepts(&signed, signature).then_some(payload)
 }
 
-/// PAE of header, payload, footer and an empty implicit assertion: what a v4.public signature covers. The signature is
-/// checked by the library that checks all others, a third faster than the PASETO library does it.
+/// PAE of header, payload, footer and an empty implicit assertion: what a v4.public signature covers.
 fn pre_authentication_encoding(payload: &[u8], footer: &[u8]) -> Vec<u8> {
     let pieces = [PublicToken::HEADER.as_bytes(), payload, footer, &[]];
     let mut encoded = Vec::with_capacity(64 + payload.len() + footer.len());
@@ -61,17 +77,25 @@ mod tests {
     use crate::vectors::{list, load, text, unhex};
 
     #[test]
-    fn v4_public_vectors_verify_unless_they_have_an_implicit_assertion() {
+    fn v4_public_vectors_are_signed_alike_and_verify_unless_they_have_an_implicit_assertion() {
         let Some(file) = load("paseto/v4.json") else { return };
-        let mut verified_rows = 0;
+        let mut without = 0;
         for row in list(&file, "tests").iter().filter(|row| text(row, "name").starts_with("4-S")) {
             let key = unhex(text(row, "public-key")).try_into().expect("32 bytes");
             let key = VerifyingKey::ed25519(&key).expect("a key");
             let token = UntrustedToken::<Public, V4>::try_from(text(row, "token")).expect("a token");
-            let expected = text(row, "implicit-assertion").is_empty().then(|| text(row, "payload").as_bytes());
-            assert_eq!(verified(&key, &token), expected, "{}", text(row, "name"));
-            verified_rows += usize::from(expected.is_some());
+            let signer = Ed25519KeyPair::from_seed_unchecked(&unhex(text(row, "secret-key-seed"))).expect("a key");
+            let mut payload = text(row, "payload").as_bytes().to_vec();
+            sign(&signer, &mut payload, text(row, "footer")).expect("a signature");
+            if text(row, "implicit-assertion").is_empty() {
+                assert_eq!(payload, token.untrusted_message(), "{}", text(row, "name"));
+                assert_eq!(verified(&key, &token), Some(text(row, "payload").as_bytes()));
+                without += 1;
+            } else {
+                assert_ne!(payload, token.untrusted_message(), "{}", text(row, "name"));
+                assert_eq!(verified(&key, &token), None);
+            }
         }
-        assert_eq!(verified_rows, 2);
+        assert_eq!(without, 2);
     }
 }

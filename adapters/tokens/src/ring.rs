@@ -18,7 +18,7 @@ use crate::paseto_key::PasetoKey;
 use crate::{claims, jwt, paseto, published};
 
 /// Longer tokens are refused unread.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// What the ring signs with, and whose tokens it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,22 +28,28 @@ impl Email {
     /// The most bytes an address may have (RFC 5321 §4.5.3.1.3).
     pub const MAX_BYTES: usize = 254;
 
-    /// Reads an address: white space around it is dropped, compatibility characters (full-width letters and
+    /// Reads an address: spaces around it are dropped (line ends and tabs are not), compatibility characters (full-width letters and
     /// the like) become the plain ones before anything is checked, and the domain becomes its lower-case ASCII form.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         if text.len() > 4 * Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
-        let text: String = text.trim().nfkc().collect();
-        let text = text.trim();
+        let blank = |c: char| c.is_whitespace() && !c.is_control();
+        let text: String = text.trim_matches(blank).nfkc().collect();
+        let text = text.trim_matches(blank);
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(EmailError::Malformed);
         }
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError::Malformed)?;
-        if domain.starts_with('[') || domain.ends_with('.') {
+        // The host parser would decode a percent sign.
+        if domain.starts_with('[') || domain.ends_with('.') || domain.contains('%') {
             return Err(EmailError::Malformed);
         }
         let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else { return Err(EmailError::Malformed) };
+        // RFC 5321 §4.1.2: letters, digits and hyphens; the host parser lets more through.
+        if !domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) {
+            return Err(EmailError::Malformed);
+        }
         let address = format!("{local}@{domain}");
         if address.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);

@@ -10,11 +10,11 @@
 //! | [`delivery::Outbox`] | no committed effect is lost, two claimers never share one, a subject keeps its order | memory, sql | `outbox` |
 //! | [`delivery::EventPublisher`] | `Ok` means the broker has it for good | memory (recording, in-process), amqp | `publisher` |
 //! | [`sessions::RevocationList`] | a revoked session is known at once | memory | `revocation_list` |
-//! | [`sessions::RefreshTokenCodec`] | only our tokens open; the successor is the same for everybody | tokens | `refresh_tokens` |
-//! | [`tokens::TokenIssuer`], [`tokens::TokenVerifier`], [`tokens::KeyRing`] | what we issue verifies, nothing else does | tokens | `signers` |
+//! | [`sessions::RefreshTokenCodec`] | only our tokens open; the successor is the same for everybody | memory (toy), tokens | `refresh_tokens` |
+//! | [`tokens::TokenIssuer`], [`tokens::TokenVerifier`], [`tokens::KeyRing`] | what we issue verifies, nothing else does | memory (toy), tokens | `signers` |
 //! | [`security::PasswordHasher`] | no password costs as much as a wrong one; bounded, refuses rather than queues | memory (plain), system | `hasher` |
 //! | [`security::PasswordPolicy`] | guessable passwords are refused with a reason | memory (plain), system | `password_policy` |
-//! | [`security::Vault`] | opens only what it sealed, for the same context | system | `vault` |
+//! | [`security::Vault`] | opens only what it sealed, for the same context | memory (toy), tokens | `vault` |
 //! | [`ambient::Clock`], [`ambient::Randomness`] | the only way time and chance come in | memory (manual, seeded), system | `ambient` |
 
 pub mod accounts;

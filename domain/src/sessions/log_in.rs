@@ -1,6 +1,5 @@
 //! Signing in with a password.
 
-use crate::Failure;
 use crate::accounts::{LoginName, Password, User, UserStatus};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -8,6 +7,7 @@ use crate::origin::Origin;
 use crate::ports::security::{HashError, Match};
 use crate::ports::store::{Effect, StoreError};
 use crate::tokens::Scope;
+use crate::{Failure, Timestamp};
 
 use super::{Session, Sessions, TokenFamily, TokenPair};
 
@@ -37,10 +37,33 @@ pub enum LogInError {
     Failure(#[from] Failure),
 }
 
+/// How one look at the password ended.
+enum Attempt {
+    /// There is a session.
+    Started(Box<(User, TokenPair)>),
+    /// There is none, whoever was aimed at.
+    Refused(Option<UserId>),
+    /// The password was right, but is not stored any more.
+    Overtaken(UserId),
+}
+
 impl Sessions {
     /// Starts a session, and announces it; a refused attempt is announced too.
     pub async fn log_in(&self, cmd: LogIn) -> Result<(User, TokenPair), LogInError> {
         let now = self.clock.now();
+        let mut attempt = self.attempt(&cmd, now).await?;
+        if let Attempt::Overtaken(_) = attempt {
+            // Another login may have upgraded the hash of the same password: what is stored now decides.
+            attempt = self.attempt(&cmd, now).await?;
+        }
+        match attempt {
+            Attempt::Started(started) => Ok(*started),
+            Attempt::Refused(known) => self.refuse_log_in(known, cmd.origin).await,
+            Attempt::Overtaken(known) => self.refuse_log_in(Some(known), cmd.origin).await,
+        }
+    }
+
+    async fn attempt(&self, cmd: &LogIn, now: Timestamp) -> Result<Attempt, LogInError> {
         let mut tx = self.store.begin().await?;
         let found = match &cmd.name {
             Some(name) => tx.users().for_login(name).await?,
@@ -56,7 +79,7 @@ impl Sessions {
         let known = user.as_ref().map(|user| user.id);
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matched != Match::No && user.status == UserStatus::Active => (user, stored),
-            _ => return self.refuse_log_in(known, cmd.origin).await,
+            _ => return Ok(Attempt::Refused(known)),
         };
         let upgraded = match matched {
             Match::YesButStale => Some(self.hasher.hash(&cmd.password).await?),
@@ -71,8 +94,8 @@ impl Sessions {
         let session = Session {
             id,
             user: user.id,
-            client_id: cmd.client_id,
-            scope: cmd.scope,
+            client_id: cmd.client_id.clone(),
+            scope: cmd.scope.clone(),
             authenticated_at: now,
             created_at: now,
             last_seen_at: now,
@@ -91,18 +114,18 @@ impl Sessions {
             None => tx.credentials().confirm(user.id, &stored).await?,
         };
         if !still_right {
-            drop(tx);
-            return self.refuse_log_in(known, cmd.origin).await;
+            return Ok(Attempt::Overtaken(user.id));
         }
         tx.sessions().insert(&pair.session).await?;
         let event = Event::SessionStarted {
             user_id: user.id,
             session_id: id,
             ip: cmd.origin.ip,
-            user_agent: cmd.origin.user_agent,
+            user_agent: cmd.origin.user_agent.clone(),
         };
-        tx.commit(now, vec![Effect::Publish { event, traceparent: cmd.origin.traceparent }]).await?;
-        Ok((user, pair))
+        let traceparent = cmd.origin.traceparent.clone();
+        tx.commit(now, vec![Effect::Publish { event, traceparent }]).await?;
+        Ok(Attempt::Started(Box::new((user, pair))))
     }
 
     async fn refuse_log_in(&self, user_id: Option<UserId>, origin: Origin) -> Result<(User, TokenPair), LogInError> {

@@ -38,7 +38,8 @@ impl AccessTokens {
     /// A token of `session`, and when it expires: never after the session itself.
     pub fn issue_for(&self, session: &Session, now: Timestamp) -> Result<(SecretString, Timestamp), Failure> {
         let issued_at = now.floor_to_second();
-        let expires_at = issued_at.plus(self.settings.access_ttl).min(session.expires_at.floor_to_second());
+        let session_ends = session.expires_at.min(session.idle_expires_at).floor_to_second();
+        let expires_at = issued_at.plus(self.settings.access_ttl).min(session_ends);
         let claims = Claims {
             issuer: self.settings.issuer.clone(),
             subject: session.user,

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::delivery::{delivery, id};
 use crate::fake_broker::{FakeBroker, Published, Talk};
+use crate::journal::Journal;
 use crate::rabbit::{becomes_ready, stops_being_ready};
 
 type Outcome = JoinHandle<Result<(), PublishError>>;
@@ -236,6 +237,7 @@ async fn a_confirm_that_does_not_come_is_unavailable_in_time_and_ends_the_sessio
 
 #[tokio::test]
 async fn after_a_missing_confirm_one_message_goes_out_at_a_time_until_one_is_confirmed() {
+    let (journal, _guard) = Journal::open();
     let broker = FakeBroker::listen().await;
     let (publisher, mut talk) = proven(&broker).await;
     let (lost, _) = sent(&publisher, &mut talk, 1).await;
@@ -254,6 +256,9 @@ async fn after_a_missing_confirm_one_message_goes_out_at_a_time_until_one_is_con
     assert!(publisher.is_ready().await);
     talk.ack(second.tag, false).await;
     two.await.unwrap().unwrap();
+    for line in ["connected to RabbitMQ", "RabbitMQ is not available", "RabbitMQ confirms again"] {
+        assert_eq!(journal.count(line), 1, "{}", journal.text());
+    }
 }
 
 #[tokio::test]

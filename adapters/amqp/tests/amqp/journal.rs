@@ -1,8 +1,9 @@
 //! What the publisher logs.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -13,6 +14,10 @@ pub(crate) struct Journal(Arc<Mutex<Vec<u8>>>);
 impl Journal {
     /// Collects until the guard is dropped.
     pub(crate) fn open() -> (Self, DefaultGuard) {
+        // While there is one subscriber only, a line that is first reached on another test's thread, which has none,
+        // is taken to be of no interest to anybody.
+        static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+        OTHERS.get_or_init(|| std::array::from_fn(|_| Dispatch::new(tracing_subscriber::registry())));
         let journal = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)

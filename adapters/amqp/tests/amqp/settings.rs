@@ -20,7 +20,7 @@ fn a_name_that_amqp_cannot_carry_is_refused() {
     for name in ["", &long, "amq.topic", "line\nbreak"] {
         for change in
             [(|settings, name| settings.exchange = name) as fn(&mut AmqpSettings, String), |settings, name| {
-                settings.queue = Some(name)
+                settings.queue = Some(name);
             }]
         {
             assert!(

@@ -10,7 +10,7 @@ use poem::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::body::JSON;
-use crate::openapi::{faults, openapi};
+use crate::openapi::{document, faults};
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
 
@@ -32,7 +32,7 @@ const OWN_FILES: HeaderValue = HeaderValue::from_static(
 /// Adds the documents.
 pub(crate) fn add_routes(routes: &mut Routes, settings: &HttpSettings) {
     let pages: [(&str, &str, String); 5] = [
-        (OPENAPI, JSON, openapi(settings)),
+        (OPENAPI, JSON, document(settings).to_string()),
         (DOCS, HTML, include_str!("docs.html").to_owned()),
         ("/docs/docs.js", "text/javascript; charset=utf-8", include_str!("docs.js").to_owned()),
         ("/docs/docs.css", "text/css; charset=utf-8", include_str!("docs.css").to_owned()),

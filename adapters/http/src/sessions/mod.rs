@@ -50,6 +50,12 @@ impl Refusals for Calling {
     const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED];
 }
 
+pub(crate) struct Verifying;
+impl Refusals for Verifying {
+    // It asks no store.
+    const CODES: &'static [&'static [Code]] = &[&[Code::Internal, Code::Timeout], SIGNED];
+}
+
 pub(crate) struct Listing;
 impl Refusals for Listing {
     const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, &[Code::InvalidParameter]];
@@ -124,7 +130,7 @@ impl SessionApi {
     /// Forward authentication for nginx, Traefik, Caddy and Envoy: who calls is said in headers, which the proxy
     /// passes on. All four are always there, empty when there is nothing to say, so that a client's own are replaced.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verify")]
-    async fn verify(&self, caller: Signed) -> Result<Verified, Refused<Calling>> {
+    async fn verify(&self, caller: Signed) -> Result<Verified, Refused<Verifying>> {
         Ok(Verified(caller.0))
     }
 

@@ -116,7 +116,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs one promise on a runtime of its own with four threads.
 #[doc(hidden)]
-#[expect(clippy::expect_used, reason = "a promise that cannot run has failed")]
 pub fn run(promise: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)

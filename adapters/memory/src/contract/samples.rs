@@ -109,6 +109,7 @@ pub(super) fn publish(event: Event) -> Effect {
 }
 
 /// An event about `user` that carries `note`.
+#[expect(clippy::needless_pass_by_value, reason = "notes are numbers and literals")]
 pub(super) fn noted(user: &User, note: impl ToString) -> Effect {
     publish(Event::UserUpdated { user_id: user.id, changed: vec![note.to_string()] })
 }

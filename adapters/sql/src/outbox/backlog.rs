@@ -20,9 +20,5 @@ pub(super) async fn backlog(shared: &Shared) -> Result<Backlog, StoreError> {
         u64::try_from(number).map_err(|_| corrupt("outbox"))
     };
     let oldest: Option<i64> = row.try_get_by_index(2).map_err(store_error)?;
-    Ok(Backlog {
-        waiting: number(0)?,
-        parked: number(1)?,
-        oldest: maybe_instant("outbox.occurred_at", oldest)?,
-    })
+    Ok(Backlog { waiting: number(0)?, parked: number(1)?, oldest: maybe_instant("outbox.occurred_at", oldest)? })
 }

@@ -66,8 +66,7 @@ fn on_postgres(link: &Link, rows: Vec<Row>, at: Timestamp) -> Statement {
     let trace = |row: &Row| row.traceparent.clone().unwrap_or_default();
     let at = Value::from(at.as_unix_micros());
     if let [row] = rows.as_slice() {
-        let values =
-            [row.id.into(), row.subject.as_str().into(), row.event.as_str().into(), trace(row).into(), at];
+        let values = [row.id.into(), row.subject.as_str().into(), row.event.as_str().into(), trace(row).into(), at];
         return link.statement(POSTGRES_ONE, values);
     }
     let traces: Vec<String> = rows.iter().map(trace).collect();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, Statement};
 
 use super::command::{Command, Entry, Reply};
+use crate::rotate::many;
 
 /// A batch is committed after so many units, even when more are waiting.
 const MOST_UNITS: usize = 256;
@@ -16,16 +17,16 @@ pub(super) struct Broken(pub(super) DbErr);
 
 /// An open transaction.
 pub(super) struct Batch {
-    transaction: DatabaseTransaction,
+    pub(super) transaction: DatabaseTransaction,
     opened: Instant,
-    savepoint: Savepoint,
+    pub(super) savepoint: Savepoint,
     /// Those who wait for the COMMIT.
-    waiting: Vec<Reply<()>>,
+    pub(super) waiting: Vec<Reply<()>>,
 }
 
 /// What is at the top of the transaction's stack of savepoints.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Savepoint {
+pub(super) enum Savepoint {
     /// Nothing.
     None,
     /// A savepoint with nothing after it, free for the next unit.
@@ -60,12 +61,18 @@ impl Batch {
     pub(super) async fn serve(&mut self, entry: Entry, stall: Duration) -> Result<(), Broken> {
         let Entry { first: mut command, mut rest } = entry;
         if command.is_abandoned() {
-            return Ok(());
+            return self.roll_back_unit().await;
         }
         loop {
             let goes_on = match command {
                 Command::Execute(statement, reply) => {
                     let outcome = self.execute(statement).await;
+                    let fine = outcome.is_ok();
+                    reply.send(outcome).is_ok() && fine
+                }
+                Command::Rotate(row, reply) => {
+                    let statement = self.behind_savepoint(many(&[row]));
+                    let outcome = self.transaction.query_one_raw(statement).await;
                     let fine = outcome.is_ok();
                     reply.send(outcome).is_ok() && fine
                 }
@@ -130,7 +137,7 @@ impl Batch {
         Ok(())
     }
 
-    async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
         // Apart: SQLite would count the rows of an earlier statement for the savepoint too.
         let opening = self.savepoint.opening();
         if !opening.is_empty() {
@@ -142,7 +149,7 @@ impl Batch {
     }
 
     /// Both in one trip to the connection's thread.
-    fn behind_savepoint(&mut self, mut statement: Statement) -> Statement {
+    pub(super) fn behind_savepoint(&mut self, mut statement: Statement) -> Statement {
         let opening = self.savepoint.opening();
         if !opening.is_empty() {
             statement.sql = format!("{opening}{}", statement.sql);
@@ -153,7 +160,7 @@ impl Batch {
 
     /// Undoes the work of the unit whose turn it is. When that cannot be done, SQLite has rolled back everything by
     /// itself (a full disk, an I/O error).
-    async fn roll_back_unit(&mut self) -> Result<(), Broken> {
+    pub(super) async fn roll_back_unit(&mut self) -> Result<(), Broken> {
         if self.savepoint != Savepoint::Taken {
             return Ok(());
         }

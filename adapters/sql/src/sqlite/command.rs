@@ -4,6 +4,7 @@ use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Borrowed;
+use crate::rotate::RotationRow;
 
 /// Where the answer goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, DbErr>>;
@@ -30,6 +31,8 @@ pub(super) struct Entry {
 pub(super) enum Command {
     /// To change something.
     Execute(Statement, Reply<ExecResult>),
+    /// To use a refresh token; as a unit's first wish it may be granted to several units at once.
+    Rotate(RotationRow, Reply<Option<QueryResult>>),
     /// To read, or change and read, a row.
     One(Statement, Reply<Option<QueryResult>>),
     /// To read, or change and read, rows.
@@ -43,6 +46,7 @@ impl Command {
     pub(super) fn is_abandoned(&self) -> bool {
         match self {
             Self::Execute(_, reply) => reply.is_closed(),
+            Self::Rotate(_, reply) => reply.is_closed(),
             Self::One(_, reply) => reply.is_closed(),
             Self::All(_, reply) => reply.is_closed(),
             Self::Commit(_, reply) => reply.is_closed(),
@@ -53,6 +57,7 @@ impl Command {
     pub(super) fn refuse(self, error: DbErr) {
         match self {
             Self::Execute(_, reply) => drop(reply.send(Err(error))),
+            Self::Rotate(_, reply) => drop(reply.send(Err(error))),
             Self::One(_, reply) => drop(reply.send(Err(error))),
             Self::All(_, reply) => drop(reply.send(Err(error))),
             Self::Commit(_, reply) => drop(reply.send(Err(error))),

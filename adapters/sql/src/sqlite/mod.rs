@@ -2,6 +2,7 @@
 
 mod batch;
 mod command;
+mod flight;
 mod open;
 mod turn;
 mod writer;

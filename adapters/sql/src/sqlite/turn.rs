@@ -7,6 +7,7 @@ use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::sync::{mpsc, oneshot};
 
 use super::command::{Command, Entry, Reply, Request};
+use crate::rotate::RotationRow;
 
 /// Hands out turns at writing.
 #[derive(Clone)]
@@ -43,6 +44,11 @@ impl Turn {
     /// Changes something.
     pub(crate) async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.ask(|reply| Command::Execute(statement, reply)).await
+    }
+
+    /// Uses a refresh token; the session when it was the live one.
+    pub(crate) async fn rotate(&self, row: RotationRow) -> Result<Option<QueryResult>, DbErr> {
+        self.ask(|reply| Command::Rotate(row, reply)).await
     }
 
     /// Reads, or changes and reads, a row.

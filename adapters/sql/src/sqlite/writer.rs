@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Borrowed;
 use super::batch::{Batch, Broken};
-use super::command::{Entry, Request};
+use super::command::{Command, Entry, Request};
+use super::flight::{MOST, Passenger};
 use super::open::Opener;
 use crate::error::is_busy;
 
@@ -63,30 +64,53 @@ impl Writer {
             }
         };
         let mut batch = Batch::new(transaction, Instant::now());
-        let mut next = Request::Turn(first);
+        let mut next = Some(Request::Turn(first));
         let other = loop {
-            match next {
-                Request::Turn(entry) => {
-                    if let Err(Broken(error)) = batch.serve(entry, self.stall).await {
-                        batch.fail(&error);
-                        self.recover(&error).await;
-                        return None;
-                    }
-                }
-                other => break Some(other),
+            let (served, after) = match next.take() {
+                Some(Request::Turn(entry)) => self.turn(&mut batch, entry).await,
+                other => break other,
+            };
+            if let Err(Broken(error)) = served {
+                batch.fail(&error);
+                self.recover(&error).await;
+                return after;
             }
             if batch.is_full() {
-                break None;
+                break after;
             }
-            next = match self.queue.try_recv() {
-                Ok(request) => request,
-                Err(_) => break None,
-            };
+            next = after.or_else(|| self.queue.try_recv().ok());
         };
         if let Err(error) = batch.commit().await {
             self.recover(&error).await;
         }
         other
+    }
+
+    /// The turn of one unit, or of all those waiting that use refresh tokens of different sessions; and what came up
+    /// after them.
+    async fn turn(&mut self, batch: &mut Batch, entry: Entry) -> (Result<(), Broken>, Option<Request>) {
+        let mut passengers: Vec<Passenger> = Vec::new();
+        let mut next = Some(Request::Turn(entry));
+        let after = loop {
+            match next.take() {
+                Some(Request::Turn(Entry { first: Command::Rotate(row, reply), rest }))
+                    if passengers.len() < MOST && passengers.iter().all(|other| other.row.session != row.session) =>
+                {
+                    if !reply.is_closed() {
+                        passengers.push(Passenger { row, reply, rest });
+                    }
+                    next = self.queue.try_recv().ok();
+                }
+                Some(Request::Turn(entry)) if passengers.is_empty() => {
+                    return (batch.serve(entry, self.stall).await, None);
+                }
+                other => break other,
+            }
+        };
+        match passengers.len() {
+            0 => (Ok(()), after),
+            _ => (batch.fly(passengers, self.stall).await, after),
+        }
     }
 
     /// After a failure of the transaction itself the connection's state is unknown: a new one takes its place. A

@@ -59,8 +59,7 @@ impl Drop for Folder {
 
 /// The server that tests use.
 pub fn server() -> String {
-    std::env::var("PORTCULLIS_TEST_POSTGRES")
-        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
+    std::env::var("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
 }
 
 /// Runs statements on a connection of its own.

@@ -2,6 +2,9 @@
 
 use zxcvbn::Entropy;
 use zxcvbn::feedback::Warning;
+use zxcvbn::matching::patterns::MatchPattern;
+
+use super::own_words::OwnWords;
 
 /// A sentence about what is wrong and one about what to do; never a part of the password.
 pub(super) type Advice = &'static str;
@@ -11,10 +14,18 @@ pub(super) const COMMON: Advice =
     "This is one of the passwords that everybody tries first. Choose several words that do not belong together.";
 
 /// For passwords made of the user's own words.
-pub(super) const OWN_WORDS: Advice = "This is made of your name, your address or the name of this service. Choose words that have nothing to do with either.";
+pub(super) const OWN_WORDS: Advice = "Your name, your address or the name of this service make up most of this. Choose words that have nothing to do with \
+     them.";
 
 /// For passwords that can be guessed in few attempts.
-pub(super) fn about(estimate: &Entropy) -> Advice {
+pub(super) fn about(estimate: &Entropy, own: &OwnWords) -> Advice {
+    let is_own = |pattern: &MatchPattern| match pattern {
+        MatchPattern::Dictionary(found) => own.include(&found.matched_word),
+        _ => false,
+    };
+    if estimate.sequence().iter().any(|found| is_own(&found.pattern)) {
+        return OWN_WORDS;
+    }
     let Some(warning) = estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning) else {
         return "This can be guessed in a few million attempts. Make it longer: add two or three uncommon words.";
     };

@@ -30,5 +30,5 @@ pub(super) fn judge(password: &str, own: &OwnWords) -> Option<Advice> {
     let beginning = password.nfkc().take(JUDGED_CHARS).collect();
     let judged = Zeroizing::new(with_few_readings(beginning));
     let estimate = zxcvbn(&judged, &own.as_strs());
-    (estimate.guesses() < MIN_GUESSES).then(|| advice::about(&estimate))
+    (estimate.guesses() < MIN_GUESSES).then(|| advice::about(&estimate, own))
 }

@@ -38,6 +38,12 @@ impl OwnWords {
         self.0.iter().map(|word| word.as_str()).collect()
     }
 
+    /// Whether this is one of the words, as it is or read backwards.
+    pub(super) fn include(&self, found: &str) -> bool {
+        let backwards: Zeroizing<String> = Zeroizing::new(found.chars().rev().collect());
+        self.0.iter().any(|word| word.as_str() == found || *word == backwards)
+    }
+
     /// Whether hardly anything is left of the folded password without these words.
     pub(super) fn make_up(&self, folded: &str) -> bool {
         let mut rest = Zeroizing::new(folded.to_owned());

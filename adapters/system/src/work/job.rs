@@ -9,10 +9,14 @@ use crate::hashing::Engine;
 #[derive(Debug)]
 pub(super) struct Refused;
 
+/// Tells the answer.
+pub(super) type Answer = Box<dyn FnOnce() + Send>;
+
 /// Work for one of the pool's threads.
 pub(super) trait Job: Send {
     fn is_abandoned(&self) -> bool;
-    fn run(self: Box<Self>, engine: &mut dyn Engine);
+    /// Does the work; what it returns tells whoever waits.
+    fn run(self: Box<Self>, engine: &mut dyn Engine) -> Answer;
     fn refuse(self: Box<Self>);
 }
 
@@ -31,16 +35,17 @@ pub(super) struct Asked<T, R> {
 impl<T, R> Job for Asked<T, R>
 where
     T: FnOnce(&mut dyn Engine) -> R + Send,
-    R: Send,
+    R: Send + 'static,
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
 
-    fn run(self: Box<Self>, engine: &mut dyn Engine) {
-        let answer = (self.task)(engine);
+    fn run(self: Box<Self>, engine: &mut dyn Engine) -> Answer {
+        let Self { task, reply } = *self;
+        let answer = task(engine);
         // Whoever asked may have left in the meantime.
-        drop(self.reply.send(Ok(answer)));
+        Box::new(|| drop(reply.send(Ok(answer))))
     }
 
     fn refuse(self: Box<Self>) {

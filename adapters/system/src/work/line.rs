@@ -46,13 +46,14 @@ impl<T: Waits> Line<T> {
         self.waiting.len()
     }
 
-    /// Puts `item` at the end; returns everybody who is refused, `item` perhaps among them.
-    pub(crate) fn push(&mut self, item: T, now: Instant) -> Vec<T> {
+    /// Puts `item` at the end; returns everybody who is refused, `item` perhaps among them. `free` servers are about to
+    /// take somebody, and whoever they take does not count.
+    pub(crate) fn push(&mut self, item: T, free: usize, now: Instant) -> Vec<T> {
         let mut refused = self.observe(now);
-        if self.waiting.len() >= self.limit() {
+        if self.waiting.len() >= free + self.limit() {
             self.waiting.retain(|(_, item)| !item.is_abandoned());
         }
-        if self.waiting.len() < self.limit() {
+        if self.waiting.len() < free + self.limit() {
             if self.waiting.is_empty() {
                 self.occupied_since = Some(now);
             }
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn a_burst_within_the_limit_is_accepted_and_served_in_order() {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
-        assert!((0..64).all(|number| line.push(caller(number), start).is_empty()));
+        assert!((0..64).all(|number| line.push(caller(number), 0, start).is_empty()));
         assert_eq!(
             std::iter::from_fn(|| line.pop()).map(|caller| caller.number).collect::<Vec<_>>(),
             Vec::from_iter(0..64)
@@ -158,17 +159,24 @@ mod tests {
     #[test]
     fn beyond_the_burst_the_latest_are_refused_down_to_the_standing_limit() {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
-        assert!((0..64).all(|number| line.push(caller(number), start).is_empty()));
-        assert_eq!(numbers(line.push(caller(64), start + MS)), Vec::from_iter(4..=64));
-        assert_eq!(numbers(line.push(caller(65), start + MS)), [65]);
+        assert!((0..64).all(|number| line.push(caller(number), 0, start).is_empty()));
+        assert_eq!(numbers(line.push(caller(64), 0, start + MS)), Vec::from_iter(4..=64));
+        assert_eq!(numbers(line.push(caller(65), 0, start + MS)), [65]);
+    }
+
+    #[test]
+    fn whoever_is_taken_at_once_takes_no_place() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        assert!((0..66).all(|number| line.push(caller(number), 2, start).is_empty()));
+        assert_eq!(line.push(caller(66), 1, start).last().map(|caller| caller.number), Some(66));
     }
 
     #[test]
     fn whoever_has_waited_too_long_to_be_refused_in_time_stays() {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
-        assert!((0..32).all(|number| line.push(caller(number), start).is_empty()));
-        assert!((32..64).all(|number| line.push(caller(number), start + 60 * MS).is_empty()));
-        assert_eq!(numbers(line.push(caller(64), start + 90 * MS)), Vec::from_iter(32..=64));
+        assert!((0..32).all(|number| line.push(caller(number), 0, start).is_empty()));
+        assert!((32..64).all(|number| line.push(caller(number), 0, start + 60 * MS).is_empty()));
+        assert_eq!(numbers(line.push(caller(64), 0, start + 90 * MS)), Vec::from_iter(32..=64));
         assert_eq!(line.len(), 32);
     }
 
@@ -176,10 +184,10 @@ mod tests {
     fn a_line_that_is_never_empty_for_100_ms_turns_calm_below_its_burst_limit() {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
         for number in 0..20 {
-            assert!(line.push(caller(number), start).is_empty());
+            assert!(line.push(caller(number), 0, start).is_empty());
         }
-        assert!(line.push(caller(20), start + 100 * MS).is_empty());
-        assert_eq!(numbers(line.push(caller(21), start + 101 * MS)), [20, 21]);
+        assert!(line.push(caller(20), 0, start + 100 * MS).is_empty());
+        assert_eq!(numbers(line.push(caller(21), 0, start + 101 * MS)), [20, 21]);
     }
 
     #[test]
@@ -187,7 +195,7 @@ mod tests {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
         for round in 0..50 {
             let now = start + 10 * MS * round;
-            assert!((0..64).all(|number| line.push(caller(number), now).is_empty()));
+            assert!((0..64).all(|number| line.push(caller(number), 0, now).is_empty()));
             while line.pop().is_some() {}
         }
     }
@@ -196,10 +204,10 @@ mod tests {
     fn calm_is_over_when_nobody_waits_and_nobody_was_refused_for_100_ms() {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
         for number in 0..65 {
-            drop(line.push(caller(number), start));
+            drop(line.push(caller(number), 0, start));
         }
         while line.pop().is_some() {}
-        let calm = |line: &mut Line<Caller>, now| (0..5).map(|n| line.push(caller(n), now).len()).sum::<usize>() > 0;
+        let calm = |line: &mut Line<Caller>, now| (0..5).map(|n| line.push(caller(n), 0, now).len()).sum::<usize>() > 0;
         assert!(calm(&mut line, start + 100 * MS), "too early");
         while line.pop().is_some() {}
         assert!(!calm(&mut line, start + 201 * MS), "too late");
@@ -210,10 +218,10 @@ mod tests {
         let (mut line, start) = (Line::new(LIMITS), Instant::now());
         let callers: Vec<_> = (0..64).map(caller).collect();
         for caller in &callers {
-            assert!(line.push(caller.clone(), start).is_empty());
+            assert!(line.push(caller.clone(), 0, start).is_empty());
         }
         callers[..63].iter().for_each(|caller| caller.gone.set(true));
-        assert!(line.push(caller(64), start + MS).is_empty());
+        assert!(line.push(caller(64), 0, start + MS).is_empty());
         assert_eq!(line.pop().map(|caller| caller.number), Some(63));
         assert_eq!(line.pop().map(|caller| caller.number), Some(64));
         assert!(line.pop().is_none());
@@ -237,7 +245,7 @@ mod tests {
                 }
                 *server = (*server).max(now);
             }
-            refusals.extend(line.push(Arrival(now), now).into_iter().map(|Arrival(since)| now - since));
+            refusals.extend(line.push(Arrival(now), 0, now).into_iter().map(|Arrival(since)| now - since));
             longest = longest.max(line.len());
         }
         waits.sort_unstable();

@@ -52,6 +52,8 @@ struct Shared {
 
 struct State {
     line: Line<Box<dyn Job>>,
+    /// Threads without a job in hand.
+    free: usize,
     closed: bool,
 }
 
@@ -64,7 +66,7 @@ enum Next {
 impl WorkPool {
     /// Starts the threads.
     pub(crate) fn start(options: PoolOptions) -> std::io::Result<Arc<Self>> {
-        let state = Mutex::new(State { line: Line::new(options.line), closed: false });
+        let state = Mutex::new(State { line: Line::new(options.line), free: options.threads, closed: false });
         let mut pool = Self { shared: Arc::new(Shared { state, work: Condvar::new() }), threads: Vec::new() };
         for number in 0..options.threads {
             let shared = Arc::clone(&pool.shared);
@@ -120,7 +122,8 @@ impl Shared {
 
     fn submit(&self, job: Box<dyn Job>) {
         let mut state = self.lock();
-        let refused = if state.closed { vec![job] } else { state.line.push(job, Instant::now()) };
+        let free = state.free;
+        let refused = if state.closed { vec![job] } else { state.line.push(job, free, Instant::now()) };
         report_waiting(&state);
         drop(state);
         self.work.notify_one();
@@ -137,9 +140,15 @@ impl Shared {
             let patience = (engine.kept_kib() > 0).then_some(options.idle);
             match self.next(patience) {
                 Next::Job(job) => {
-                    if catch_unwind(AssertUnwindSafe(|| job.run(&mut *engine))).is_err() {
-                        tracing::error!("password work panicked");
-                        engine = (options.engine)();
+                    let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut *engine)));
+                    // Before the answer: whoever gets it may come back at once and finds this thread free.
+                    self.lock().free += 1;
+                    match done {
+                        Ok(answer) => answer(),
+                        Err(_panic) => {
+                            tracing::error!("password work panicked");
+                            engine = (options.engine)();
+                        }
                     }
                     if engine.kept_kib() > options.keep_kib {
                         engine.release();
@@ -160,6 +169,7 @@ impl Shared {
                 return Next::Closed;
             }
             if let Some(job) = state.line.pop() {
+                state.free -= 1;
                 report_waiting(&state);
                 return Next::Job(job);
             }

@@ -9,7 +9,7 @@ use pasetors::version4::{PublicToken, V4};
 use portcullis_domain::ports::tokens::PrivateKey;
 use portcullis_domain::tokens::Algorithm;
 
-use crate::scene::b64;
+use crate::scene::{b64, unb64};
 
 /// `header.payload.signature` for any header and payload.
 pub(crate) fn jwt(algorithm: Algorithm, private: &PrivateKey, header: &str, payload: &str) -> String {
@@ -53,4 +53,12 @@ pub(crate) fn paseto(private: &PrivateKey, payload: &str, footer: Option<&str>, 
 /// The header that the service writes.
 pub(crate) fn header(algorithm: Algorithm, kid: &str) -> String {
     format!(r#"{{"typ":"at+jwt","alg":"{}","kid":"{kid}"}}"#, algorithm.as_str())
+}
+
+/// The JSON of the claims of a token.
+pub(crate) fn payload(token: &str) -> String {
+    let (at, tail) = if token.starts_with("v4.") { (2, 64) } else { (1, 0) };
+    let mut bytes = unb64(token.split('.').nth(at).expect("a payload"));
+    bytes.truncate(bytes.len() - tail);
+    String::from_utf8(bytes).expect("text")
 }

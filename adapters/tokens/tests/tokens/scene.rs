@@ -13,14 +13,15 @@ use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::tokens::{KeyPair, KeyRing, LiveKey, PrivateKey, TokenError, TokenIssuer, TokenVerifier};
 use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
 use portcullis_tokens::{TokenRing, TokenSettings};
+use tokio::sync::OnceCell;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_763_721_600);
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 pub(crate) const AUDIENCE: &str = "https://api.example.com";
 pub(crate) const JWT: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
 
-/// The keys behind a ring.
-pub(crate) type Pairs = Vec<(Algorithm, KeyPair)>;
+/// The keys behind a ring: the same for all tests of a process, for RSA keys take long to make.
+pub(crate) type Pairs = &'static [(Algorithm, KeyPair)];
 
 /// The same bytes in every run, never the same twice in one.
 #[derive(Default)]
@@ -55,13 +56,20 @@ pub(crate) fn live(algorithm: Algorithm, ordinal: u32, pair: &KeyPair) -> LiveKe
     LiveKey { key, private: pair.private.clone() }
 }
 
+static PAIRS: OnceCell<Vec<(Algorithm, KeyPair)>> = OnceCell::const_new();
+
+async fn pairs() -> Vec<(Algorithm, KeyPair)> {
+    let mut pairs = Vec::new();
+    for algorithm in Algorithm::ALL {
+        pairs.push((algorithm, ring(algorithm).generate(algorithm).await.expect("a key")));
+    }
+    pairs
+}
+
 /// A ring with one key of each algorithm, and the keys.
 pub(crate) async fn scene(algorithm: Algorithm) -> (TokenRing, Pairs) {
     let ring = ring(algorithm);
-    let mut pairs = Vec::new();
-    for each in Algorithm::ALL {
-        pairs.push((each, ring.generate(each).await.expect("a key")));
-    }
+    let pairs = PAIRS.get_or_init(pairs).await;
     ring.install(pairs.iter().map(|(each, pair)| live(*each, 1, pair)).collect()).expect("keys that fit");
     (ring, pairs)
 }
@@ -106,10 +114,10 @@ pub(crate) fn unb64(text: &str) -> Vec<u8> {
 }
 
 /// The private key of an algorithm.
-pub(crate) fn private(pairs: &[(Algorithm, KeyPair)], algorithm: Algorithm) -> &PrivateKey {
+pub(crate) fn private(pairs: Pairs, algorithm: Algorithm) -> &'static PrivateKey {
     &pairs.iter().find(|(each, _)| *each == algorithm).expect("a key of each algorithm").1.private
 }
 
-pub(crate) fn kid(pairs: &[(Algorithm, KeyPair)], algorithm: Algorithm) -> &str {
+pub(crate) fn kid(pairs: Pairs, algorithm: Algorithm) -> &'static str {
     &pairs.iter().find(|(each, _)| *each == algorithm).expect("a key of each algorithm").1.kid
 }

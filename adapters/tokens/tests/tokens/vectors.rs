@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// The vector file, from `PORTCULLIS_VECTORS` or beside the checkout. Without the folder: `None` and a line that says
 /// so, and a failure on a build server.
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "where the vectors are is no setting")]
 pub(crate) fn load(file: &str) -> Option<Value> {
     let folder = std::env::var_os("PORTCULLIS_VECTORS")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors")), PathBuf::from);

@@ -1,0 +1,69 @@
+//! How the use cases take time and chance.
+
+use std::sync::Arc;
+
+use mockall::mock;
+use portcullis_domain::accounts::{ChangePassword, DeleteAccount, UpdateProfile};
+use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::sessions::{ListSessions, Refresh};
+use portcullis_domain::{App, Timestamp};
+
+use crate::world::{PASSWORD, World, login, origin, password, policy, registration, settings, username};
+
+mock! {
+    Clock {}
+    impl Clock for Clock {
+        fn now(&self) -> Timestamp;
+    }
+}
+
+/// The world's service with a clock that fails the test unless it is read exactly once.
+fn read_once(world: &World) -> App {
+    let (now, mut clock) = (world.now(), MockClock::new());
+    clock.expect_now().times(1).return_const(now);
+    let mut ports = world.ports.clone();
+    ports.clock = Arc::new(clock);
+    App::new(ports, settings(policy()))
+}
+
+#[tokio::test]
+async fn a_use_case_reads_the_clock_once() {
+    let world = World::new().await;
+    let user = read_once(&world).accounts.register(registration("ann")).await.expect("an account");
+    let (_, pair) = read_once(&world).sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
+    let token = pair.refresh_token.expose().to_owned();
+    read_once(&world).sessions.refresh(Refresh { token, origin: origin() }).await.expect("new tokens");
+    let query = ListSessions { user: user.id, after: None, limit: 5 };
+    read_once(&world).sessions.list(query).await.expect("a list");
+    let update = UpdateProfile {
+        user: user.id,
+        username: Some(Some(username("anna"))),
+        email: None,
+        current_password: None,
+        origin: origin(),
+    };
+    read_once(&world).accounts.update_profile(update).await.expect("a new name");
+    let change = ChangePassword {
+        user: user.id,
+        session: pair.session.id,
+        current: password(PASSWORD),
+        new: password("a rather different phrase"),
+        origin: origin(),
+    };
+    read_once(&world).accounts.change_password(change).await.expect("a new password");
+    let caller = read_once(&world).tokens.authenticate(pair.access_token.expose()).expect("a caller");
+    read_once(&world).sessions.log_out(&caller, origin()).await.expect("a logout");
+    read_once(&world).accounts.delete(DeleteAccount { user: user.id, origin: origin() }).await.expect("a deletion");
+}
+
+#[tokio::test]
+async fn ids_sort_by_the_clock_of_the_use_case() {
+    let world = World::new().await;
+    let mut last = world.register("first").await.id;
+    for name in ["second", "third"] {
+        world.clock.advance(std::time::Duration::from_millis(1));
+        let next = world.register(name).await.id;
+        assert!(next > last, "an id sorts by its birth");
+        last = next;
+    }
+}

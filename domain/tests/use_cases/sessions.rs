@@ -1,0 +1,251 @@
+//! Listing and ending sessions.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use portcullis_domain::App;
+use portcullis_domain::event::Event;
+use portcullis_domain::ids::SessionId;
+use portcullis_domain::ports::sessions::RevocationList;
+use portcullis_domain::sessions::{ListSessions, RefreshError, RevocationReason, RevokeSession, TokenPair};
+use portcullis_memory::MemoryRevocations;
+
+use crate::world::{DAY, MINUTE, SECOND, World, origin, policy, settings};
+
+async fn listed(world: &World, pair: &TokenPair) -> Vec<SessionId> {
+    let query = ListSessions { user: pair.session.user, after: None, limit: 200 };
+    let (list, more) = world.app.sessions.list(query).await.expect("a list");
+    assert!(!more, "there is one page");
+    list.into_iter().map(|session| session.id).collect()
+}
+
+fn revoke(pair: &TokenPair, session: SessionId) -> RevokeSession {
+    RevokeSession { user: pair.session.user, session, reason: RevocationReason::RevokedByOwner, origin: origin() }
+}
+
+#[tokio::test]
+async fn the_list_shows_live_sessions_newest_first_a042() {
+    let world = World::new().await;
+    let (_, one) = world.signed_in("ann").await;
+    world.clock.advance(SECOND);
+    let two = world.log_in("ann").await;
+    world.clock.advance(SECOND);
+    let three = world.log_in("ann").await;
+    world.signed_in("ben").await;
+    assert_eq!(listed(&world, &one).await, [three.session.id, two.session.id, one.session.id]);
+    world.app.sessions.log_out(&world.calls(&two), origin()).await.expect("a logout");
+    assert_eq!(listed(&world, &one).await, [three.session.id, one.session.id], "ended sessions are not listed");
+    world.clock.advance(20 * DAY);
+    let one = world.refreshed(&one).await;
+    world.clock.advance(20 * DAY);
+    assert_eq!(listed(&world, &one).await, [one.session.id], "idle sessions are not listed");
+}
+
+#[tokio::test]
+async fn pages_are_complete_and_say_whether_there_are_more() {
+    let world = World::new().await;
+    let (user, _) = world.signed_in("ann").await;
+    for _ in 0..9 {
+        world.clock.advance(SECOND);
+        world.log_in("ann").await;
+    }
+    let (mut after, mut seen) = (None, Vec::new());
+    for expected in [4, 4, 2] {
+        let query = ListSessions { user: user.id, after, limit: 4 };
+        let (page, more) = world.app.sessions.list(query).await.expect("a page");
+        assert_eq!((page.len(), more), (expected, expected == 4), "a page says whether there are more");
+        after = page.last().map(|session| session.id);
+        seen.extend(page.into_iter().map(|session| session.id));
+    }
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 10, "every session once");
+    let query = ListSessions { user: user.id, after: None, limit: u32::MAX };
+    assert_eq!(world.app.sessions.list(query).await.expect("a page").0.len(), 10, "the largest limit is fine");
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_at_once_a042() {
+    let world = World::new().await;
+    let (user, pair) = world.signed_in("ann").await;
+    let other = world.log_in("ann").await;
+    world.events().await;
+    let caller = world.calls(&pair);
+    world.app.sessions.log_out(&caller, origin()).await.expect("a logout");
+    assert_eq!(world.caller(&pair), None, "the access token is refused from then on");
+    assert!(matches!(world.refresh(&pair).await, Err(RefreshError::Invalid)), "and the refresh token");
+    world.calls(&other);
+    world.refreshed(&other).await;
+    let until = world.now().plus(16 * MINUTE);
+    let reason = RevocationReason::Logout;
+    let expected = Event::SessionRevoked { user_id: user.id, session_id: pair.session.id, reason, until };
+    assert_eq!(world.events().await, [expected]);
+    world.app.sessions.log_out(&caller, origin()).await.expect("logging out twice is fine");
+    assert_eq!(world.events().await, [], "and announces nothing more");
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_ends_every_session_a042() {
+    let world = World::new().await;
+    let (_, first) = world.signed_in("ann").await;
+    let mut pairs = vec![first];
+    for _ in 0..4 {
+        pairs.push(world.log_in("ann").await);
+    }
+    let (_, stranger) = world.signed_in("ben").await;
+    world.app.sessions.log_out_everywhere(&world.calls(&pairs[2]), origin()).await.expect("a logout");
+    for pair in &pairs {
+        assert_eq!(world.caller(pair), None, "every access token is refused");
+        assert!(world.refresh(pair).await.is_err(), "every refresh token is refused");
+    }
+    world.calls(&stranger);
+    assert_eq!(listed(&world, &pairs[0]).await, []);
+    let events = world.events().await;
+    let revoked = |event: &Event| matches!(event, Event::SessionRevoked { reason: RevocationReason::LogoutAll, .. });
+    assert_eq!((events.len(), events.iter().all(revoked)), (5, true), "each end is announced once: {events:?}");
+    let fresh = world.log_in("ann").await;
+    world.calls(&fresh);
+}
+
+#[tokio::test]
+async fn a_session_that_begins_in_the_same_instant_as_a_logout_everywhere_lives_a044() {
+    let world = World::new().await;
+    let (_, old) = world.signed_in("ann").await;
+    world.app.sessions.log_out_everywhere(&world.calls(&old), origin()).await.expect("a logout");
+    let new = world.log_in("ann").await;
+    assert_eq!(world.caller(&old), None, "the old one is refused in the same instant");
+    world.calls(&new);
+    world.refreshed(&new).await;
+}
+
+#[tokio::test]
+async fn only_ones_own_session_can_be_ended_a103_b53() {
+    let world = World::new().await;
+    let (_, mine) = world.signed_in("ann").await;
+    let (_, theirs) = world.signed_in("ben").await;
+    world.events().await;
+    let foreign = world.app.sessions.revoke(revoke(&mine, theirs.session.id)).await.expect("an answer");
+    let unknown = SessionId::new(world.now(), &*world.ports.random);
+    let unknown = world.app.sessions.revoke(revoke(&mine, unknown)).await.expect("an answer");
+    assert_eq!((foreign, unknown), (false, false), "a foreign session looks like an unknown one");
+    world.calls(&theirs);
+    world.refreshed(&theirs).await;
+    assert_eq!(world.events().await, []);
+
+    let other = world.log_in("ann").await;
+    world.events().await;
+    assert!(world.app.sessions.revoke(revoke(&mine, other.session.id)).await.expect("an answer"), "one's own is ended");
+    assert!(!world.app.sessions.revoke(revoke(&mine, other.session.id)).await.expect("an answer"), "once");
+    assert_eq!(world.caller(&other), None);
+    let events = world.events().await;
+    assert!(matches!(events.as_slice(), [Event::SessionRevoked { reason: RevocationReason::RevokedByOwner, .. }]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn racing_ends_of_a_session_are_announced_once() {
+    let world = Arc::new(World::new().await);
+    let (_, pair) = world.signed_in("ann").await;
+    let caller = world.calls(&pair);
+    let tasks: Vec<_> = (0..24)
+        .map(|number| {
+            let (world, caller, pair) = (world.clone(), caller.clone(), pair.clone());
+            tokio::spawn(async move {
+                match number % 3 {
+                    0 => world.app.sessions.log_out(&caller, origin()).await.expect("a logout"),
+                    1 => world.app.sessions.log_out_everywhere(&caller, origin()).await.expect("a logout"),
+                    _ => drop(world.app.sessions.revoke(revoke(&pair, pair.session.id)).await.expect("an answer")),
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("a task");
+    }
+    assert_eq!(world.events().await.len(), 1, "however many end it, it ends once");
+}
+
+#[tokio::test]
+async fn another_replica_learns_of_revocations() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    let (_, second) = world.signed_in("ben").await;
+    let elsewhere = Arc::new(MemoryRevocations::new());
+    let mut ports = world.ports.clone();
+    ports.revocations = elsewhere.clone();
+    let replica = App::new(ports, settings(policy()));
+
+    world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
+    let last = replica.sessions.learn_revocations(None).await.expect("a look");
+    assert!(replica.tokens.authenticate(pair.access_token.expose()).is_err(), "the replica refuses the token");
+    assert!(replica.tokens.authenticate(second.access_token.expose()).is_ok());
+
+    // A commit that became visible late: its instant lies before the last look.
+    world.clock.advance(SECOND);
+    let next = replica.sessions.learn_revocations(Some(last)).await.expect("a look");
+    world.clock.set(last);
+    world.app.sessions.log_out(&world.calls(&second), origin()).await.expect("a logout");
+    world.clock.set(next.plus(SECOND));
+    replica.sessions.learn_revocations(Some(next)).await.expect("a look");
+    assert!(replica.tokens.authenticate(second.access_token.expose()).is_err(), "what became visible late is learned");
+
+    world.clock.advance(17 * MINUTE);
+    replica.sessions.learn_revocations(Some(next)).await.expect("a look");
+    assert!(elsewhere.is_empty(), "what no token can outlive is forgotten");
+    assert_eq!(world.caller(&pair), None, "its access token has expired long since");
+}
+
+#[tokio::test]
+async fn after_a_restart_revocations_are_remembered_i7() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
+    let mut ports = world.ports.clone();
+    ports.revocations = Arc::new(MemoryRevocations::new());
+    let restarted = App::new(ports, settings(policy()));
+    restarted.sessions.learn_revocations(None).await.expect("a look");
+    assert!(restarted.tokens.authenticate(pair.access_token.expose()).is_err(), "verdicts live in the database");
+}
+
+#[tokio::test]
+async fn purging_forgets_what_ended_long_ago_and_nothing_else() {
+    let world = World::new().await;
+    let (_, idle) = world.signed_in("ann").await;
+    let ended = world.log_in("ann").await;
+    world.app.sessions.log_out(&world.calls(&ended), origin()).await.expect("a logout");
+    assert_eq!(world.app.sessions.purge().await.expect("a purge"), 0, "nothing is old enough");
+    world.clock.advance(17 * MINUTE);
+    assert_eq!(world.app.sessions.purge().await.expect("a purge"), 1, "the revocation no token can outlive");
+    assert!(world.session(ended.session.id).await.is_some(), "the session is kept to be followed up");
+    world.clock.advance(30 * DAY);
+    let live = world.log_in("ann").await;
+    assert_eq!(world.app.sessions.purge().await.expect("a purge"), 1);
+    assert_eq!(world.session(ended.session.id).await, None, "ended more than 30 days ago");
+    assert!(world.session(idle.session.id).await.is_some(), "idle for less than 30 days");
+    world.clock.advance(30 * DAY);
+    world.app.sessions.purge().await.expect("a purge");
+    assert_eq!(world.session(idle.session.id).await, None, "idle for more than 30 days");
+    assert!(world.session(live.session.id).await.is_some());
+}
+
+#[tokio::test]
+async fn purging_goes_on_until_all_is_gone() {
+    let world = World::new().await;
+    world.register("ann").await;
+    for _ in 0..2_100 {
+        world.log_in("ann").await;
+    }
+    world.events().await;
+    world.clock.advance(120 * DAY);
+    assert_eq!(world.app.sessions.purge().await.expect("a purge"), 2_100, "in batches, but all");
+}
+
+#[tokio::test]
+async fn a_revoked_session_is_revoked_until_its_last_token_has_expired() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    world.clock.advance(14 * MINUTE);
+    let late = world.refreshed(&pair).await;
+    world.app.sessions.log_out(&world.calls(&late), origin()).await.expect("a logout");
+    world.clock.advance(15 * MINUTE - SECOND);
+    world.app.sessions.learn_revocations(Some(world.now())).await.expect("a look");
+    assert!(world.revocations.is_revoked(pair.session.id), "as long as a token would hold, its session is remembered");
+    assert_eq!(world.caller(&late), None);
+}

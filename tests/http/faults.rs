@@ -1,0 +1,143 @@
+//! When the service, not the client, is at fault.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use poem::http::{Method, StatusCode};
+use portcullis_domain::ports::store::{Store, StoreError, Tx};
+use portcullis_memory::{MemoryStore, SeededRandomness};
+use serde_json::json;
+
+use crate::harness::{Answer, Ask, CLIENT, House, PASSWORD, Plan};
+
+/// What the log may know and a client must not.
+const INSIDE: &str = "postgres://user:secret@10.0.0.1/ SELECT password FROM users at /srv/store.rs:1";
+
+/// A store that fails on demand.
+struct Faulty {
+    inner: MemoryStore,
+    fault: AtomicU8,
+}
+
+const NONE: u8 = 0;
+const AWAY: u8 = 1;
+const CORRUPT: u8 = 2;
+const PANIC: u8 = 3;
+const SLOW: u8 = 4;
+
+impl Faulty {
+    fn set(&self, fault: u8) {
+        self.fault.store(fault, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
+        match self.fault.load(Ordering::SeqCst) {
+            NONE => self.inner.begin().await,
+            AWAY => Err(StoreError::Unavailable(INSIDE.into())),
+            CORRUPT => Err(StoreError::Corrupt(INSIDE.to_owned())),
+            PANIC => panic!("{INSIDE}"),
+            _ => std::future::pending().await,
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}
+
+async fn house() -> (House, Arc<Faulty>) {
+    let inner = MemoryStore::new(Arc::new(SeededRandomness::new(1)));
+    let store = Arc::new(Faulty { inner, fault: AtomicU8::new(NONE) });
+    let plan = Plan { store: Some(store.clone()), request_timeout: Duration::from_millis(200), ..Plan::default() };
+    (House::build(plan).await, store)
+}
+
+/// One request to every operation that asks the store.
+fn asks(access: &str, refresh: &str) -> Vec<Ask> {
+    vec![
+        Ask::post("/api/v1/auth/register").json(json!({ "email": "b@example.com", "password": PASSWORD })),
+        Ask::post("/api/v1/auth/login").json(json!({ "login": "ada", "password": PASSWORD })),
+        Ask::post("/api/v1/auth/refresh").json(json!({ "refresh_token": refresh })),
+        Ask::post("/api/v1/auth/logout").bearer(access),
+        Ask::post("/api/v1/auth/logout-all").bearer(access),
+        Ask::get("/api/v1/me").bearer(access),
+        Ask::new(Method::PATCH, "/api/v1/me").bearer(access).json(json!({ "username": "eve" })),
+        Ask::new(Method::DELETE, "/api/v1/me").bearer(access),
+        Ask::new(Method::PUT, "/api/v1/me/password")
+            .bearer(access)
+            .json(json!({ "current_password": PASSWORD, "new_password": PASSWORD })),
+        Ask::get("/api/v1/me/sessions").bearer(access),
+        Ask::new(Method::DELETE, "/api/v1/me/sessions/01981f3e-7a60-7c1e-9d0b-52f1c1a6a001").bearer(access),
+        Ask::post("/oauth2/introspect").basic(CLIENT).form(&format!("token={refresh}")),
+        Ask::post("/oauth2/revoke").basic(CLIENT).form(&format!("token={refresh}")),
+    ]
+}
+
+#[track_caller]
+fn tells_nothing(answer: &Answer) {
+    let text = answer.text();
+    for inside in ["postgres", "secret", "SELECT", "10.0.0.1", ".rs", "/srv", "panicked"] {
+        assert!(!text.contains(inside), "{text}");
+    }
+}
+
+async fn every_answer_is(fault: u8, status: StatusCode, code: &str, error: &str) {
+    let (house, store) = house().await;
+    let tokens = house.user("ada").await;
+    for ask in asks(&tokens.access, &tokens.refresh) {
+        store.set(fault);
+        let answer = house.send(ask.clone()).await;
+        store.set(NONE);
+        assert_eq!(answer.status, status, "{ask:?}: {}", answer.text());
+        tells_nothing(&answer);
+        assert_eq!(answer.header("retry-after"), (status == StatusCode::SERVICE_UNAVAILABLE).then_some("1"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        if answer.header("content-type") == Some("application/json") {
+            assert_eq!(answer.json()["error"], error);
+        } else {
+            assert_eq!(answer.problem(), code);
+            assert_eq!(answer.json().get("detail"), None, "only the request id tells anything");
+        }
+    }
+    assert!(house.accepts(&tokens.access).await);
+    house.login("ada", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_503_with_retry_after() {
+    every_answer_is(AWAY, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "temporarily_unavailable").await;
+}
+
+#[tokio::test]
+async fn a_fault_of_our_own_is_500_and_tells_nothing() {
+    every_answer_is(CORRUPT, StatusCode::INTERNAL_SERVER_ERROR, "internal", "server_error").await;
+}
+
+#[tokio::test]
+async fn a_panic_is_500_and_the_service_goes_on() {
+    every_answer_is(PANIC, StatusCode::INTERNAL_SERVER_ERROR, "internal", "server_error").await;
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_503() {
+    every_answer_is(SLOW, StatusCode::SERVICE_UNAVAILABLE, "timeout", "temporarily_unavailable").await;
+}
+
+#[tokio::test]
+async fn token_checks_ask_no_store() {
+    let (house, store) = house().await;
+    let tokens = house.user("ada").await;
+    for fault in [AWAY, CORRUPT, PANIC, SLOW] {
+        store.set(fault);
+        assert!(house.accepts(&tokens.access).await);
+        let ask = Ask::post("/oauth2/introspect").basic(CLIENT).form(&format!("token={}", tokens.access));
+        assert_eq!(house.send(ask).await.is(StatusCode::OK).json()["active"], true);
+        house.send(Ask::get("/.well-known/jwks.json")).await.is(StatusCode::OK);
+        house.send(Ask::get("/livez")).await.is(StatusCode::OK);
+    }
+}

@@ -1,0 +1,131 @@
+//! The headers of every answer.
+
+use poem::http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::{Answer, Ask, House, PASSWORD};
+
+/// Answers of every kind, good and bad.
+async fn answers(house: &House) -> Vec<(String, Answer)> {
+    let tokens = house.user("ada").await;
+    let login = |password: &str| Ask::post("/api/v1/auth/login").json(json!({ "login": "ada", "password": password }));
+    let asks = [
+        login(PASSWORD),
+        login("wrong"),
+        login(""),
+        Ask::post("/api/v1/auth/login").raw("application/json", "{"),
+        Ask::post("/api/v1/auth/login").raw("text/plain", ""),
+        Ask::post("/api/v1/auth/login").raw("application/json", "x".repeat(70_000)),
+        Ask::post("/api/v1/auth/register").json(json!({})),
+        Ask::post("/api/v1/auth/register").json(json!({ "email": "ada@example.com", "password": PASSWORD })),
+        Ask::post("/api/v1/auth/refresh").json(json!({ "refresh_token": tokens.refresh })),
+        Ask::post("/api/v1/auth/refresh").json(json!({ "refresh_token": "x" })),
+        Ask::get("/api/v1/auth/verify"),
+        Ask::get("/api/v1/auth/verify").bearer(&tokens.access),
+        Ask::get("/api/v1/me"),
+        Ask::get("/api/v1/me").bearer(&tokens.access),
+        Ask::get("/api/v1/me/sessions").bearer(&tokens.access),
+        Ask::get("/api/v1/me/sessions?limit=0").bearer(&tokens.access),
+        Ask::new(Method::DELETE, "/api/v1/me/sessions/x").bearer(&tokens.access),
+        Ask::new(Method::OPTIONS, "/api/v1/me"),
+        Ask::new(Method::TRACE, "/api/v1/me"),
+        Ask::get("/nothing"),
+        Ask::get("/oauth2"),
+        Ask::get("/oauth2/introspect"),
+        Ask::post("/oauth2/introspect").form("token=x"),
+        Ask::post("/oauth2/introspect").form("token=x").basic(crate::harness::CLIENT),
+        Ask::post("/oauth2/revoke").form("token=x").basic(crate::harness::CLIENT),
+        Ask::get("/.well-known/jwks.json"),
+        Ask::get("/.well-known/nothing"),
+        Ask::get("/livez"),
+        Ask::get("/readyz?verbose"),
+        Ask::get("/openapi.json"),
+        Ask::get("/docs"),
+        Ask::get("/docs/problems"),
+    ];
+    let mut answers = Vec::new();
+    for ask in asks {
+        let name = format!("{ask:?}");
+        answers.push((name, house.send(ask).await));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a051_whatever_is_not_public_is_never_stored() {
+    let house = House::new().await;
+    for (ask, answer) in answers(&house).await {
+        let public = ["/.well-known/jwks.json", "/openapi.json", "/docs\"", "/docs/problems"];
+        let expected = if public.iter().any(|path| ask.contains(path)) { "public, max-age=300" } else { "no-store" };
+        assert_eq!(answer.header("cache-control"), Some(expected), "{ask}");
+    }
+}
+
+#[tokio::test]
+async fn a052_every_answer_has_the_security_headers_and_a_type() {
+    let house = House::new().await;
+    for (ask, answer) in answers(&house).await {
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{ask}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{ask}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{ask}");
+        assert!(!policy.contains("unsafe"), "{ask}");
+        assert_eq!(answer.header("content-type").is_some(), !answer.body.is_empty(), "{ask}");
+        assert_eq!(answer.header("server"), None);
+        if answer.header("content-type").is_some_and(|media| media.starts_with("text/")) {
+            assert!(answer.header("content-type").unwrap().ends_with("; charset=utf-8"), "{ask}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let house = House::new().await;
+    let mut ids: Vec<String> =
+        answers(&house).await.iter().map(|(_, answer)| answer.header("x-request-id").unwrap().to_owned()).collect();
+    for id in &ids {
+        assert_eq!(id.parse::<uuid::Uuid>().unwrap().get_version_num(), 7);
+    }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+}
+
+#[tokio::test]
+async fn a_decent_request_id_is_kept_and_any_other_replaced() {
+    let house = House::new().await;
+    let long = "x".repeat(128);
+    for id in ["a", "A.b_C-9", &long] {
+        let answer = house.send(Ask::get("/api/v1/me").header("x-request-id", id)).await;
+        assert_eq!(answer.header("x-request-id"), Some(id));
+        assert_eq!(answer.json()["instance"], format!("urn:portcullis:request:{id}"));
+    }
+    let longer = "x".repeat(129);
+    for id in ["", "a b", "<script>", "a;b", "ü", "a\"b", "${jndi:x}", &longer] {
+        let answer = house.send(Ask::get("/api/v1/me").header("x-request-id", id)).await;
+        assert_ne!(answer.header("x-request-id"), Some(id));
+        assert!(id.is_empty() || !answer.text().contains(id));
+    }
+    let two = Ask::get("/livez").header("x-request-id", "a").header("x-request-id", "b");
+    let answer = house.send(two).await;
+    assert!(answer.header("x-request-id").unwrap().parse::<uuid::Uuid>().is_ok());
+}
+
+#[tokio::test]
+async fn a110_a111_no_header_changes_who_asks_or_who_answers() {
+    let house = House::new().await;
+    let plain = house.send(Ask::get("/api/v1/me")).await;
+    let tricked = Ask::get("/api/v1/me")
+        .header("host", "evil.example")
+        .header("x-forwarded-host", "evil.example")
+        .header("x-forwarded-proto", "gopher")
+        .header("x-forwarded-for", "203.0.113.9")
+        .header("forwarded", "for=203.0.113.9;host=evil.example")
+        .header("x-real-ip", "203.0.113.9")
+        .header("x-original-url", "/livez")
+        .header("x-rewrite-url", "/livez");
+    let tricked = house.send(tricked).await.is(StatusCode::UNAUTHORIZED);
+    assert_eq!(tricked.steady_headers(), plain.steady_headers());
+    assert_eq!(tricked.steady_problem(), plain.steady_problem());
+}

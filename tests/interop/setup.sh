@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs the pinned clients beside this script; does nothing when they are there already.
+set -eu
+cd "$(dirname "$0")"
+
+stamp() {
+    cat "$@" | sha256sum | cut -d ' ' -f 1
+}
+
+python=$(stamp requirements.txt)
+if [ "$(cat .venv/stamp 2>/dev/null)" != "$python" ]; then
+    rm -rf .venv
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --no-input -r requirements.txt
+    printf '%s\n' "$python" >.venv/stamp
+fi
+
+node=$(stamp package.json package-lock.json .npmrc)
+if [ "$(cat node_modules/.stamp 2>/dev/null)" != "$node" ]; then
+    npm ci --silent
+    printf '%s\n' "$node" >node_modules/.stamp
+fi

@@ -1,0 +1,54 @@
+//! Clients that we did not write verify our tokens unmodified, in every format.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::api::{Api, Person};
+use crate::place::Place;
+use crate::service::Settings;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_clients_verify_tokens_of_every_format() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    must_succeed("setup.sh", Command::new("bash").arg(folder.join("setup.sh")).output().expect("bash runs"));
+    for algorithm in ["ES256", "EdDSA", "RS256"] {
+        let place = Place::sqlite();
+        let jwt = Settings::on(&place).with("PORTCULLIS__TOKENS__ALGORITHM", algorithm);
+        let paseto = jwt.clone().with("PORTCULLIS__TOKENS__FORMAT", "paseto");
+
+        // The format may change under a running database: tokens of both are accepted and both key sets published.
+        let service = jwt.start().await;
+        let jwt_token = Api::at(&service.url).join(&Person::new()).await.access;
+        service.stop().await;
+        let service = paseto.start().await;
+        let api = Api::at(&service.url);
+        let paseto_token = api.join(&Person::new()).await.access;
+        assert!(paseto_token.starts_with("v4.public.") && !jwt_token.starts_with("v4."));
+        api.verify(&jwt_token).await.expect(204);
+        api.verify(&paseto_token).await.expect(204);
+
+        for verify in verifiers(&folder) {
+            let mut command = verify;
+            command.env("PORTCULLIS_URL", &service.url).env("JWT_TOKEN", &jwt_token).env("PASETO_TOKEN", &paseto_token);
+            let name = format!("{algorithm}: {command:?}");
+            must_succeed(&name, command.output().expect("the verifier runs"));
+        }
+        service.stop().await;
+    }
+}
+
+/// Each with the tools that `setup.sh` installed.
+fn verifiers(folder: &Path) -> Vec<Command> {
+    let python: PathBuf = folder.join(".venv/bin/python");
+    let mut py = Command::new(python);
+    py.arg(folder.join("verify.py"));
+    let mut node = Command::new("node");
+    node.arg(folder.join("verify.mjs")).current_dir(folder);
+    vec![py, node]
+}
+
+#[track_caller]
+fn must_succeed(what: &str, output: Output) {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{what}: {}\n{out}\n{err}", output.status);
+}
