@@ -100,7 +100,7 @@ async fn malformed_json_is_400_and_is_not_repeated() {
         String::new(),
         format!("{{\"login\":\"ada\",\"password\":\"{secret}\""),
         format!("{{\"login\":\"ada\",\"password\":\"{secret}\",\"password\":\"{secret}\"}}"),
-        format!("{secret}"),
+        secret.to_owned(),
         format!("{{\"password\":\"{secret}\"}} {secret}"),
         format!("\u{feff}{{\"password\":\"{secret}\"}}"),
         format!("{{\"password\":NaN,\"x\":\"{secret}\"}}"),

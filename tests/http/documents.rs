@@ -80,7 +80,9 @@ async fn the_pages_need_nothing_from_elsewhere_and_nothing_inline() {
         }
         let sources = html.split("src=\"").skip(1).chain(html.split("href=\"").skip(1));
         for source in sources.map(|rest| rest.split('"').next().unwrap()).filter(|s| !s.starts_with('#')) {
-            house.send(Ask::get(source)).await.is(StatusCode::OK);
+            let page = url::Url::parse("http://localhost").unwrap().join(path).unwrap();
+            let target = page.join(source).unwrap();
+            house.send(Ask::get(target.path())).await.is(StatusCode::OK);
         }
         for script in html.split("<script").skip(1) {
             assert!(script.starts_with(" src=") || script.contains(" src="), "{path}: an inline script");

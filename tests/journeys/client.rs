@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -49,9 +49,11 @@ impl Client {
         }
     }
 
-    /// Asks for one change after the other until `stop` or until the service no longer answers.
-    pub(crate) async fn work(mut self, api: Api, stop: &AtomicBool) -> Self {
-        while !stop.load(Ordering::Relaxed) && self.step(&api).await {}
+    /// Asks for one change after the other until the service no longer answers; counts the answers.
+    pub(crate) async fn work(mut self, api: Api, answered: &AtomicU64) -> Self {
+        while self.step(&api).await {
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
         self
     }
 

@@ -5,6 +5,7 @@ mod api;
 mod broker;
 mod broker_away;
 mod client;
+mod commands;
 mod drain;
 mod events;
 mod judge;

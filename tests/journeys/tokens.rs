@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::api::{Api, Person};
 use crate::place::Place;
-use crate::service::Settings;
+use crate::service::{ISSUER, Settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_clients_verify_tokens_of_every_format() {
@@ -29,7 +29,8 @@ async fn foreign_clients_verify_tokens_of_every_format() {
 
         for verify in verifiers(&folder) {
             let mut command = verify;
-            command.env("PORTCULLIS_URL", &service.url).env("JWT_TOKEN", &jwt_token).env("PASETO_TOKEN", &paseto_token);
+            command.env("PORTCULLIS_URL", &service.url).env("PORTCULLIS_ISSUER", ISSUER).env("JWT_ALG", algorithm);
+            command.env("JWT_TOKEN", &jwt_token).env("PASETO_TOKEN", &paseto_token);
             let name = format!("{algorithm}: {command:?}");
             must_succeed(&name, command.output().expect("the verifier runs"));
         }

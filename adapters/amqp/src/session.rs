@@ -119,6 +119,7 @@ fn unfit() -> Error {
 
 /// The broker's own words say more than the client's error; they arrived before it.
 fn why(plan: &Plan, signals: &mut mpsc::UnboundedReceiver<Signal>, error: &Error) -> Cause {
+    let mut cause = Cause::NotOpened(plan.address.censor(&error.to_string()));
     while let Ok(signal) = signals.try_recv() {
         match signal {
             Signal::ChannelClosed { code, text } => {
@@ -127,8 +128,9 @@ fn why(plan: &Plan, signals: &mut mpsc::UnboundedReceiver<Signal>, error: &Error
             Signal::ConnectionClosed { code, text } => {
                 return Cause::ConnectionClosed { code, text: plan.address.censor(&text) };
             }
+            Signal::Gone => cause = Cause::Lost,
             _ => {}
         }
     }
-    Cause::NotOpened(plan.address.censor(&error.to_string()))
+    cause
 }

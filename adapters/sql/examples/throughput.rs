@@ -64,11 +64,11 @@ async fn main() -> Result<(), BoxError> {
         let sessions = bench.fill().await?;
         println!("  rotate + commit            {:>8.0}/s", bench.clone().rotate(sessions).await?);
         println!("  session + event + commit   {:>8.0}/s", bench.clone().start_sessions().await?);
-        println!("  claim + done, writers idle {:>8.0}/s", bench.drain(false).await?);
         let writers = bench.clone();
         let writing = tokio::spawn(async move { writers.start_sessions().await });
-        println!("  claim + done, writers busy {:>8.0}/s", bench.drain(true).await?);
+        println!("  claim + done, writers busy {:>8.0}/s", bench.drain().await?);
         println!("  meanwhile the writers      {:>8.0}/s", writing.await??);
+        println!("  claim + done, writers idle {:>8.0}/s", bench.drain().await?);
         bench.store.close().await;
     }
     Ok(())
@@ -177,21 +177,18 @@ impl Bench {
         total(running, started).await
     }
 
-    /// Until nothing is left, or `endless` until the time is over.
-    async fn drain(&self, endless: bool) -> Result<f64, BoxError> {
+    /// Until nothing is left, or the time is over.
+    async fn drain(&self) -> Result<f64, BoxError> {
         let started = Instant::now();
         let mut count = 0;
-        loop {
+        while started.elapsed() < self.length {
             let claimed = self.store.claim(BATCH, now(), Duration::from_secs(20)).await?;
-            if claimed.is_empty() && !endless {
+            if claimed.is_empty() {
                 break;
             }
             let ids: Vec<_> = claimed.iter().map(|delivery| delivery.id).collect();
             self.store.done(&ids).await?;
             count += ids.len();
-            if endless && started.elapsed() > self.length {
-                break;
-            }
         }
         Ok(rate(u64::try_from(count)?, started))
     }

@@ -5,7 +5,7 @@ use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, UserStat
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::accounts::UserRepository;
 use portcullis_domain::ports::store::StoreError;
-use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select};
+use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select, SelectTwo};
 
 use crate::column::{corrupt, count, instant};
 use crate::entity::{credential, session, user};
@@ -27,11 +27,11 @@ impl UserRepository for Unit {
     }
 
     async fn by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.one(user::Entity::find().filter(user::Column::EmailKey.eq(email.key()))).await
+        self.one(by_key(user::Column::EmailKey, email.key())).await
     }
 
     async fn by_username(&mut self, username: &Username) -> Result<Option<User>, StoreError> {
-        self.one(user::Entity::find().filter(user::Column::UsernameKey.eq(username.key()))).await
+        self.one(by_key(user::Column::UsernameKey, username.key())).await
     }
 
     async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
@@ -40,8 +40,7 @@ impl UserRepository for Unit {
             LoginName::Email(_) => user::Column::EmailKey,
             LoginName::Username(_) => user::Column::UsernameKey,
         };
-        let found = user::Entity::find().filter(key.eq(name.key())).find_also_related(credential::Entity);
-        let found = found.one(&link).await.map_err(store_error)?;
+        let found = with_password(key, name.key()).one(&link).await.map_err(store_error)?;
         let found = match found {
             Some((user, credential)) => {
                 Some((account(user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
@@ -90,6 +89,16 @@ impl Unit {
         self.keep(link);
         Ok(found)
     }
+}
+
+/// The account with this canonical name.
+pub(crate) fn by_key(column: user::Column, key: &str) -> Select<user::Entity> {
+    user::Entity::find().filter(column.eq(key))
+}
+
+/// The account with this canonical name, and its password.
+pub(crate) fn with_password(column: user::Column, key: &str) -> SelectTwo<user::Entity, credential::Entity> {
+    by_key(column, key).find_also_related(credential::Entity)
 }
 
 fn row(user: &User, version: u32) -> user::ActiveModel {

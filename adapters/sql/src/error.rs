@@ -21,6 +21,7 @@ pub(crate) struct Cause(pub(crate) String);
 pub(crate) fn store_error(error: DbErr) -> StoreError {
     match &error {
         DbErr::Type(why) | DbErr::Json(why) => StoreError::Corrupt(why.clone()),
+        DbErr::RecordNotUpdated => StoreError::Conflict,
         DbErr::TryIntoErr { from, into, .. } => StoreError::Corrupt(format!("a {from} that is no {into}")),
         _ => match sqlx_error(&error) {
             Some(sqlx::Error::Database(refusal)) => of_database(refusal.as_ref()),

@@ -27,6 +27,9 @@ mod sessions;
 mod settings;
 mod sqlite;
 mod store;
+#[cfg(test)]
+mod tests;
+mod turn;
 mod unit;
 
 pub use connect::ConnectError;

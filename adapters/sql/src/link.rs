@@ -9,7 +9,7 @@ use sea_orm::{QueryResult, Statement};
 use crate::error::at;
 use crate::postgres::Pool;
 use crate::rotate::RotationRow;
-use crate::sqlite::{Turn, Turns};
+use crate::turn::{Turn, Turns};
 
 /// A way to the database, on which SeaORM's queries run.
 pub(crate) struct Link {
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Readers(DatabaseConnection),
     /// SQLite in memory, reading: each statement takes a turn of its own, for there is one connection only.
     Turns(Turns),
-    /// SQLite, writing.
+    /// SQLite, writing; PostgreSQL, since the use of a refresh token.
     Turn(Turn),
 }
 
@@ -66,7 +66,8 @@ impl ConnectionTrait for Link {
     fn get_database_backend(&self) -> DbBackend {
         match &self.kind {
             Kind::Pool(_) | Kind::Transaction(_) => DbBackend::Postgres,
-            Kind::Readers(_) | Kind::Turns(_) | Kind::Turn(_) => DbBackend::Sqlite,
+            Kind::Readers(_) | Kind::Turns(_) => DbBackend::Sqlite,
+            Kind::Turn(turn) => turn.backend(),
         }
     }
 

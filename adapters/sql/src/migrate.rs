@@ -54,7 +54,7 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         match &shared.database {
-            Database::Postgres(pool) => apply(shared, pool.connection(), Some(LOCK)).await,
+            Database::Postgres(postgres) => apply(shared, postgres.pool().connection(), Some(LOCK)).await,
             Database::Sqlite(sqlite) => match sqlite.borrow_writer().await {
                 Some(writer) => apply(shared, &writer.connection, None).await,
                 None => Err(failed(shared, "the store is closed")),

@@ -6,7 +6,7 @@ use portcullis_domain::ids::SessionId;
 use portcullis_domain::ports::sessions::{Revocation, RevocationRepository};
 use portcullis_domain::ports::store::StoreError;
 use sea_orm::sea_query::{CaseStatement, Expr, OnConflict};
-use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select};
 
 use crate::column::instant;
 use crate::entity::revocation::{ActiveModel, Column, Entity, Model};
@@ -46,11 +46,7 @@ impl RevocationRepository for Unit {
 
     async fn since(&mut self, at: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
         let link = self.reading()?;
-        let rows = Entity::find()
-            .filter(Column::RevokedAt.gte(at.as_unix_micros()).and(Column::Until.gt(now.as_unix_micros())))
-            .all(&link)
-            .await
-            .map_err(store_error)?;
+        let rows = from(at, now).all(&link).await.map_err(store_error)?;
         let rows = rows.into_iter().map(revocation).collect::<Result<_, _>>()?;
         self.keep(link);
         Ok(rows)
@@ -63,6 +59,11 @@ impl RevocationRepository for Unit {
         self.keep(link);
         Ok(gone.rows_affected)
     }
+}
+
+/// Those from an instant on that still matter.
+pub(crate) fn from(at: Timestamp, now: Timestamp) -> Select<Entity> {
+    Entity::find().filter(Column::RevokedAt.gte(at.as_unix_micros()).and(Column::Until.gt(now.as_unix_micros())))
 }
 
 /// One a session, for one statement does not touch a row twice; in one order, so that two units do not wait for each

@@ -1,8 +1,10 @@
 //! The use of a refresh token: the statement that runs most.
 
+use std::collections::HashMap;
+
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::sessions::{Rotated, Rotation};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult, Statement, Value};
 use uuid::Uuid;
 
 use crate::entity::session;
@@ -17,14 +19,16 @@ const ONE: &str = "UPDATE sessions SET generation = generation + 1, refresh_dige
     WHERE id = $4 AND generation = $5 AND refresh_digest = $6 \
     AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2 RETURNING *";
 
-/// The same for several at once, as SQLite understands it.
-const MANY: &str = "UPDATE sessions SET generation = generation + 1, refresh_digest = use.column1, \
+/// The same for several at once.
+const MANY: &str = "UPDATE sessions SET generation = sessions.generation + 1, refresh_digest = use.column1, \
     used_at_4 = used_at_3, used_at_3 = used_at_2, used_at_2 = used_at_1, used_at_1 = use.column2, \
     last_seen_at = use.column2, \
-    idle_expires_at = CASE WHEN expires_at < use.column3 THEN expires_at ELSE use.column3 END \
-    FROM (VALUES {rows}) AS use WHERE id = use.column4 AND generation = use.column5 \
-    AND refresh_digest = use.column6 AND revoked_at IS NULL AND idle_expires_at > use.column2 \
-    AND expires_at > use.column2 RETURNING *";
+    idle_expires_at = CASE WHEN expires_at < use.column3 THEN expires_at ELSE use.column3 END";
+const MANY_ON_POSTGRES: &str = "FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bytea[]) \
+    AS use (column1, column2, column3, column4, column5, column6)";
+const MANY_LIVE: &str = "WHERE sessions.id = use.column4 AND sessions.generation = use.column5 \
+    AND sessions.refresh_digest = use.column6 AND sessions.revoked_at IS NULL \
+    AND sessions.idle_expires_at > use.column2 AND sessions.expires_at > use.column2";
 
 /// Follows the end of a session that now comes sooner than when it began.
 const END_SOONER: &str = "UPDATE sessions SET ends_from = idle_expires_at WHERE id = $1";
@@ -42,7 +46,7 @@ pub(crate) struct RotationRow {
 }
 
 impl RotationRow {
-    fn new(rotation: &Rotation) -> Self {
+    pub(crate) fn new(rotation: &Rotation) -> Self {
         Self {
             session: *rotation.session.as_uuid(),
             generation: i64::from(rotation.generation),
@@ -70,17 +74,51 @@ impl RotationRow {
     }
 }
 
-/// One statement for all, on SQLite; their sessions are different ones. It is filled up to a power of two with rows
-/// that meet no session, so that there are few statements to prepare.
-pub(crate) fn many(rows: &[RotationRow]) -> Statement {
+/// One statement for all; their sessions are different ones.
+pub(crate) fn many(rows: &[RotationRow], backend: DbBackend) -> Statement {
     if let [row] = rows {
-        return row.statement(DbBackend::Sqlite);
+        return row.statement(backend);
     }
+    match backend {
+        DbBackend::Postgres => on_postgres(rows),
+        _ => on_sqlite(rows),
+    }
+}
+
+/// It is filled up to a power of two with rows that meet no session, so that there are few statements to prepare.
+fn on_sqlite(rows: &[RotationRow]) -> Statement {
     let places = rows.len().next_power_of_two();
     let marks = vec!["(?, ?, ?, ?, ?, ?)"; places].join(", ");
     let nothing = std::iter::repeat_n(Value::BigInt(None), 6 * (places - rows.len()));
     let values = rows.iter().flat_map(RotationRow::values).chain(nothing);
-    Statement::from_sql_and_values(DbBackend::Sqlite, MANY.replace("{rows}", &marks), values)
+    let sql = format!("{MANY} FROM (VALUES {marks}) AS use {MANY_LIVE} RETURNING *");
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+/// In the order of the sessions, so that two of these do not wait for each other.
+fn on_postgres(rows: &[RotationRow]) -> Statement {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| row.session);
+    let numbers =
+        |number: fn(&RotationRow) -> i64| -> Value { rows.iter().map(|row| number(row)).collect::<Vec<i64>>().into() };
+    let digests = |digest: fn(&RotationRow) -> [u8; 32]| -> Value {
+        rows.iter().map(|row| digest(row).to_vec()).collect::<Vec<Vec<u8>>>().into()
+    };
+    let values = [
+        digests(|row| row.successor),
+        numbers(|row| row.at),
+        numbers(|row| row.idle_expires_at),
+        rows.iter().map(|row| row.session).collect::<Vec<Uuid>>().into(),
+        numbers(|row| row.generation),
+        digests(|row| row.presented),
+    ];
+    let sql = format!("{MANY} {MANY_ON_POSTGRES} {MANY_LIVE} RETURNING sessions.*");
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+}
+
+/// The rows by their sessions.
+pub(crate) fn by_session(rows: Vec<QueryResult>) -> Result<HashMap<Uuid, QueryResult>, DbErr> {
+    rows.into_iter().map(|row| Ok((row.try_get::<Uuid>("", "id")?, row))).collect()
 }
 
 /// Uses a refresh token: one conditional update, and a look at the session when it found nothing to change.

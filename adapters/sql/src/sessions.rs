@@ -7,29 +7,28 @@ use portcullis_domain::ports::sessions::SessionRepository;
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::sessions::{RevocationReason, Revoked, Rotated, Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
-use sea_orm::{ActiveValue, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait};
-use sea_orm::{QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{QueryOrder, QuerySelect, Select};
 
 use crate::column::{corrupt, count, instant, maybe_instant, maybe_ip, micros};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::error::store_error;
-use crate::link::Link;
 use crate::rotate::rotate;
 use crate::unit::Unit;
 
 /// `{least}` and `{lock}` stand for the words of the database. Rows are locked in one order, so that two units do not
 /// wait for each other; purging passes by rows that are in use.
-const REVOKE: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, ends_from = {least}(ends_from, $1) \
+pub(crate) const REVOKE: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, ends_from = {least}(ends_from, $1) \
     WHERE id = $3 AND revoked_at IS NULL RETURNING id";
-const REVOKE_ALL: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, \
+pub(crate) const REVOKE_ALL: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, \
     ends_from = {least}(ends_from, $1) WHERE id IN (SELECT id FROM sessions WHERE user_id = $3 AND id <> $4 \
     AND revoked_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 ORDER BY id {lock}) RETURNING id";
 /// Sessions that seemed to end but have been refreshed since: their `ends_from` moves to where they end now.
-const END_LATER: &str = "UPDATE sessions SET \
+pub(crate) const END_LATER: &str = "UPDATE sessions SET \
     ends_from = {least}(idle_expires_at, expires_at, COALESCE(revoked_at, expires_at)) \
     WHERE id IN (SELECT id FROM sessions WHERE ends_from < $1 AND idle_expires_at >= $1 AND expires_at >= $1 \
     AND COALESCE(revoked_at, expires_at) >= $1 ORDER BY ends_from LIMIT $2 {pass})";
-const PURGE: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_from < $1 \
+pub(crate) const PURGE: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_from < $1 \
     AND (idle_expires_at < $1 OR expires_at < $1 OR revoked_at < $1) ORDER BY ends_from LIMIT $2 {pass})";
 /// A session of nobody's: keeps nothing when all are revoked.
 const NIL: SessionId = SessionId::from_uuid(uuid::Uuid::nil());
@@ -59,37 +58,26 @@ impl SessionRepository for Unit {
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
         let link = self.reading()?;
-        let mut live = Condition::all()
-            .add(Column::UserId.eq(*user.as_uuid()))
-            .add(Column::RevokedAt.is_null())
-            .add(Column::IdleExpiresAt.gt(now.as_unix_micros()))
-            .add(Column::ExpiresAt.gt(now.as_unix_micros()));
+        let mut query = live(user, now, limit);
         if let Some(after) = after {
             // The last session of the page before is still there, live or not, unless it was purged: then its id,
             // which begins with its instant, has to do.
             let last = Entity::find_by_id(*after.as_uuid()).one(&link).await.map_err(store_error)?;
-            live = live.add(match last {
-                Some(last) => Condition::any()
-                    .add(Column::CreatedAt.lt(last.created_at))
-                    .add(Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id))),
-                None => Condition::all().add(Column::Id.lt(*after.as_uuid())),
+            query = query.filter(match last {
+                Some(last) => Column::CreatedAt
+                    .lt(last.created_at)
+                    .or(Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id))),
+                None => Column::Id.lt(*after.as_uuid()),
             });
         }
-        let rows = Entity::find()
-            .filter(live)
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id)
-            .limit(u64::from(limit))
-            .all(&link)
-            .await
-            .map_err(store_error)?;
+        let rows = query.all(&link).await.map_err(store_error)?;
         let rows = rows.into_iter().map(session).collect::<Result<_, _>>()?;
         self.keep(link);
         Ok(rows)
     }
 
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        let link = self.writing().await?;
+        let link = self.rotating()?;
         let rotated = rotate(&link, rotation).await?;
         self.keep(link);
         Ok(rotated)
@@ -98,7 +86,8 @@ impl SessionRepository for Unit {
     async fn revoke(&mut self, id: SessionId, revoked: Revoked) -> Result<bool, StoreError> {
         let link = self.writing().await?;
         let (at, reason) = (revoked.at.as_unix_micros(), revoked.reason.as_str());
-        let update = link.statement(&words(&link, REVOKE), [at.into(), reason.into(), (*id.as_uuid()).into()]);
+        let update = link
+            .statement(&words(link.get_database_backend(), REVOKE), [at.into(), reason.into(), (*id.as_uuid()).into()]);
         let ended = link.query_one_raw(update).await.map_err(store_error)?;
         self.keep(link);
         Ok(ended.is_some())
@@ -114,7 +103,7 @@ impl SessionRepository for Unit {
         let (at, reason) = (revoked.at.as_unix_micros(), revoked.reason.as_str());
         let keep = *keep.unwrap_or(NIL).as_uuid();
         let values = [at.into(), reason.into(), (*user.as_uuid()).into(), keep.into()];
-        let update = link.statement(&words(&link, REVOKE_ALL), values);
+        let update = link.statement(&words(link.get_database_backend(), REVOKE_ALL), values);
         let ended = link.query_all_raw(update).await.map_err(store_error)?;
         let ended = ended.iter().map(|row| row.try_get_by_index(0).map(SessionId::from_uuid));
         let ended = ended.collect::<Result<_, _>>().map_err(store_error)?;
@@ -125,17 +114,30 @@ impl SessionRepository for Unit {
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let link = self.writing().await?;
         let values = || [before.as_unix_micros().into(), i64::from(limit).into()];
-        let later = link.statement(&words(&link, END_LATER), values());
+        let later = link.statement(&words(link.get_database_backend(), END_LATER), values());
         link.execute_raw(later).await.map_err(store_error)?;
-        let purge = link.statement(&words(&link, PURGE), values());
+        let purge = link.statement(&words(link.get_database_backend(), PURGE), values());
         let gone = link.execute_raw(purge).await.map_err(store_error)?;
         self.keep(link);
         Ok(gone.rows_affected())
     }
 }
 
-fn words(link: &Link, sql: &str) -> String {
-    let (least, lock, pass) = match link.get_database_backend() {
+/// The live sessions of an account, the newest first.
+pub(crate) fn live(user: UserId, now: Timestamp, limit: u32) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::UserId.eq(*user.as_uuid()))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::IdleExpiresAt.gt(now.as_unix_micros()))
+        .filter(Column::ExpiresAt.gt(now.as_unix_micros()))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(u64::from(limit))
+}
+
+/// A statement in the words of the database.
+pub(crate) fn words(backend: DbBackend, sql: &str) -> String {
+    let (least, lock, pass) = match backend {
         DbBackend::Postgres => ("LEAST", "FOR UPDATE", "FOR UPDATE SKIP LOCKED"),
         _ => ("MIN", "", ""),
     };

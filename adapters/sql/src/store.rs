@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::error::{at, store_error, unavailable};
 use crate::link::{Kind, Link};
-use crate::postgres::Pool;
+use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::unit::Unit;
 
@@ -40,7 +40,7 @@ pub(crate) enum Database {
     /// SQLite.
     Sqlite(Sqlite),
     /// PostgreSQL.
-    Postgres(Pool),
+    Postgres(Postgres),
 }
 
 impl SqlStore {
@@ -58,8 +58,8 @@ impl SqlStore {
     pub async fn close(&self) {
         match &self.shared.database {
             Database::Sqlite(sqlite) => sqlite.close().await,
-            Database::Postgres(pool) => {
-                if let Err(error) = pool.connection().close_by_ref().await {
+            Database::Postgres(postgres) => {
+                if let Err(error) = postgres.pool().connection().close_by_ref().await {
                     tracing::warn!(%error, "the connections did not close in order");
                 }
             }
@@ -71,7 +71,7 @@ impl Shared {
     /// The way for reading.
     pub(crate) fn reading(&self) -> Link {
         let kind = match &self.database {
-            Database::Postgres(pool) => Kind::Pool(pool.clone()),
+            Database::Postgres(postgres) => Kind::Pool(postgres.pool().clone()),
             Database::Sqlite(sqlite) => match sqlite.readers() {
                 Some(readers) => Kind::Readers(readers.clone()),
                 None => Kind::Turns(sqlite.turns().clone()),
@@ -83,12 +83,23 @@ impl Shared {
     /// A way for writing: a transaction, or a turn in the writer's.
     pub(crate) async fn writing(&self) -> Result<Link, DbErr> {
         let kind = match &self.database {
-            Database::Postgres(pool) => {
-                Kind::Transaction(pool.begin().await.map_err(|error| at(&self.address, error))?)
+            Database::Postgres(postgres) => {
+                Kind::Transaction(postgres.pool().begin().await.map_err(|error| at(&self.address, error))?)
             }
             Database::Sqlite(sqlite) => Kind::Turn(sqlite.turns().take()),
         };
         Ok(Link::new(kind, self.address.clone()))
+    }
+}
+
+impl Shared {
+    /// A way for writing that begins with the use of a refresh token.
+    pub(crate) fn rotating(&self) -> Link {
+        let turns = match &self.database {
+            Database::Postgres(postgres) => postgres.turns(),
+            Database::Sqlite(sqlite) => sqlite.turns(),
+        };
+        Link::new(Kind::Turn(turns.take()), self.address.clone())
     }
 }
 

@@ -40,6 +40,12 @@ impl Unit {
         if link.is_writing() { Ok(link) } else { self.shared.writing().await.map_err(store_error) }
     }
 
+    /// The link for the use of a refresh token.
+    pub(crate) fn rotating(&mut self) -> Result<Link, StoreError> {
+        let link = self.reading()?;
+        Ok(if link.is_writing() { link } else { self.shared.rotating() })
+    }
+
     /// Puts the link back after a success.
     pub(crate) fn keep(&mut self, link: Link) {
         self.link = Some(link);

@@ -129,7 +129,7 @@ function tryIt(api, path, method, operation, token) {
 
   async function send(event) {
     event.preventDefault();
-    let url = path;
+    let url = path.slice(1);
     const query = new URLSearchParams();
     for (const { parameter, input } of inputs) {
       if (parameter.in === "path") url = url.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
@@ -213,7 +213,7 @@ function show(api) {
   main.replaceChildren(
     el("h1", {}, api.info.title, " API", el("span", { class: "version" }, api.info.version)),
     ...prose(api.info.description),
-    el("p", {}, el("a", { href: "/openapi.json" }, "OpenAPI document"), " · ", el("a", { href: "/docs/problems" }, "Problems")),
+    el("p", {}, el("a", { href: "openapi.json" }, "OpenAPI document"), " · ", el("a", { href: "docs/problems" }, "Problems")),
     el("form", { class: "token", onsubmit: (event) => event.preventDefault() }, el("label", { for: "token" }, "Bearer"), token));
   nav.replaceChildren(el("p", { class: "brand" }, api.info.title));
 
@@ -234,7 +234,8 @@ function show(api) {
   openTarget();
 }
 
-fetch("/openapi.json")
-  .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`/openapi.json: ${answer.status}`))))
+// Paths are relative to this page, so that it also works behind a proxy that adds a prefix.
+fetch("openapi.json")
+  .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`openapi.json: ${answer.status}`))))
   .then(show)
   .catch((error) => document.getElementById("loading").replaceChildren(String(error)));

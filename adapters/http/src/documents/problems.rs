@@ -9,8 +9,8 @@ pub(crate) fn page() -> String {
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Problems · Portcullis</title>\n\
-         <link rel=\"stylesheet\" href=\"/docs/docs.css\">\n</head>\n<body>\n<main class=\"problems\">\n\
-         <p><a href=\"/docs\">Portcullis API</a></p>\n<h1>Problems</h1>\n\
+         <link rel=\"stylesheet\" href=\"docs.css\">\n</head>\n<body>\n<main class=\"problems\">\n\
+         <p><a href=\"../docs\">Portcullis API</a></p>\n<h1>Problems</h1>\n\
          <p>Every refusal of <code>/api/v1</code> is a problem (RFC 9457). Its <code>code</code> is one of these.</p>\n",
     );
     for code in Code::ALL {

@@ -38,7 +38,7 @@ fn operation(id: &str, summary: &str, description: &str, success: &Value) -> Val
         "operationId": id,
         "summary": summary,
         "description": description,
-        "security": [{ "client_secret_basic": [] }, { "client_secret_post": [] }],
+        "security": [{ "client_secret_basic": [] }, {}],
         "requestBody": {
             "required": true,
             "content": { FORM: { "schema": pointer("TokenRequest") } },
@@ -61,11 +61,7 @@ pub(crate) fn security_schemes() -> Value {
     json!({
         "client_secret_basic": {
             "type": "http", "scheme": "basic",
-            "description": "Client id and secret, each form-encoded, as user name and password (RFC 6749 §2.3.1).",
-        },
-        "client_secret_post": {
-            "type": "apiKey", "in": "header", "name": "X-Client-Secret-In-Body",
-            "description": "`client_id` and `client_secret` in the body (RFC 6749 §2.3.1), never together with Basic. The header named here is not read: OpenAPI 3.0 has no way to say \"in the body\".",
+            "description": "Client id and secret, each form-encoded, as user name and password (RFC 6749 §2.3.1). Instead, `client_id` and `client_secret` may be parameters of the body, never both.",
         },
     })
 }

@@ -27,12 +27,12 @@ macro_rules! due {
     };
 }
 const ANY: &str = concat!("SELECT 1 ", due!(), " LIMIT 1");
-const SQLITE: &str = concat!(
+pub(crate) const SQLITE: &str = concat!(
     "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE sequence IN (SELECT o.sequence ",
     due!(),
     " ORDER BY o.sequence LIMIT $3) RETURNING *"
 );
-const POSTGRES: &str = concat!(
+pub(crate) const POSTGRES: &str = concat!(
     "WITH due AS MATERIALIZED (SELECT o.sequence ",
     due!(),
     " ORDER BY o.sequence LIMIT $3 FOR UPDATE OF o SKIP LOCKED) \

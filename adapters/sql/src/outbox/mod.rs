@@ -1,9 +1,9 @@
 //! The outbox: effects are written with their cause, claimed by state, and removed when they are delivered.
 
 mod backlog;
-mod claim;
+pub(crate) mod claim;
 mod insert;
-mod settle;
+pub(crate) mod settle;
 
 use std::time::Duration;
 

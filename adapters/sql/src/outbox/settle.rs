@@ -14,7 +14,7 @@ use crate::unit::finish;
 /// How many rows one statement touches on SQLite, where each is written out.
 const CHUNK: usize = 512;
 
-const DONE: &str = "DELETE FROM outbox WHERE id = ANY($1)";
+pub(crate) const DONE: &str = "DELETE FROM outbox WHERE id = ANY($1)";
 const RETRY: &str = "UPDATE outbox SET due_at = back.due_at, why = back.why, parked = back.parked \
     FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[]) AS back (id, due_at, why, parked) \
     WHERE outbox.id = back.id";
@@ -58,7 +58,7 @@ fn reason(retry: &Retry) -> String {
 }
 
 /// The ids are filled up to a power of two by repeating the last one, so that there are few statements to prepare.
-fn delete(ids: &[Uuid]) -> Statement {
+pub(crate) fn delete(ids: &[Uuid]) -> Statement {
     let places = ids.len().next_power_of_two();
     let marks = vec!["?"; places].join(", ");
     let last = ids.last().copied().into_iter().cycle();

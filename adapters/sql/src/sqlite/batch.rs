@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, Statement};
 
-use super::command::{Command, Entry, Reply};
-use crate::rotate::many;
+use crate::turn::{Command, Entry, Reply};
 
 /// A batch is committed after so many units, even when more are waiting.
 const MOST_UNITS: usize = 256;
 /// A batch is committed after so long, even when more are waiting.
 const LONGEST: Duration = Duration::from_millis(20);
+
+/// Changes nothing, and says so: SQLite would else count the rows of an earlier statement for each savepoint too.
+const COUNT_FROM_ZERO: &str = "DELETE FROM outbox WHERE 0; ";
 
 /// The transaction itself is lost, and with it the work of every unit in it.
 pub(super) struct Broken(pub(super) DbErr);
@@ -71,7 +73,7 @@ impl Batch {
                     reply.send(outcome).is_ok() && fine
                 }
                 Command::Rotate(row, reply) => {
-                    let statement = self.behind_savepoint(many(&[row]));
+                    let statement = self.behind_savepoint(row.statement(DbBackend::Sqlite));
                     let outcome = self.transaction.query_one_raw(statement).await;
                     let fine = outcome.is_ok();
                     reply.send(outcome).is_ok() && fine
@@ -138,13 +140,7 @@ impl Batch {
     }
 
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
-        // Apart: SQLite would count the rows of an earlier statement for the savepoint too.
-        let opening = self.savepoint.opening();
-        if !opening.is_empty() {
-            let opening = Statement::from_sql_and_values(DbBackend::Sqlite, opening, []);
-            self.transaction.execute_raw(opening).await?;
-        }
-        self.savepoint = Savepoint::Taken;
+        let statement = self.behind_savepoint(statement);
         self.transaction.execute_raw(statement).await
     }
 
@@ -152,7 +148,7 @@ impl Batch {
     pub(super) fn behind_savepoint(&mut self, mut statement: Statement) -> Statement {
         let opening = self.savepoint.opening();
         if !opening.is_empty() {
-            statement.sql = format!("{opening}{}", statement.sql);
+            statement.sql = format!("{COUNT_FROM_ZERO}{opening}{}", statement.sql);
         }
         self.savepoint = Savepoint::Taken;
         statement

@@ -1,57 +1,21 @@
-//! Refresh tokens used at the same time: one statement for all of them.
-//!
-//! Each use is a unit of work of its own, and almost every one of them does nothing else and commits. As they are of
-//! different sessions, none can see what another did, so that they may take their turn together: one trip to the
-//! connection's thread instead of many. When one is given up or goes on with other things, the statement is undone
-//! and repeated for the others.
+//! Refresh tokens used at the same time, in the writer's transaction.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, RuntimeErr};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr};
 use uuid::Uuid;
 
 use super::batch::{Batch, Broken, Savepoint};
-use super::command::{Command, Entry, Reply};
-use crate::rotate::{RotationRow, many};
-
-/// The most that fly together.
-pub(super) const MOST: usize = 64;
-
-/// A use of a refresh token that waits for its turn.
-pub(super) struct Passenger {
-    pub(super) row: RotationRow,
-    pub(super) reply: Reply<Option<QueryResult>>,
-    pub(super) rest: mpsc::Receiver<Command>,
-}
-
-/// A unit whose token was rotated and that wants something else than the commit.
-struct Onward {
-    row: RotationRow,
-    entry: Entry,
-}
-
-/// What the units wanted once they knew the outcome.
-#[derive(Default)]
-struct Arrivals {
-    /// Rotated and to be committed.
-    committing: Vec<(RotationRow, Vec<sea_orm::Statement>, Reply<()>)>,
-    /// Rotated and going on.
-    onward: Vec<Onward>,
-    /// Not rotated and going on: nothing of theirs has to be repeated.
-    fresh: Vec<Entry>,
-    /// How many were rotated and then given up.
-    lost: usize,
-}
+use crate::rotate::{RotationRow, by_session, many};
+use crate::turn::{Arrivals, Onward, Passenger, Reply, arrivals};
 
 impl Batch {
     /// The turn of all `passengers`, whose sessions are different ones.
     pub(super) async fn fly(&mut self, passengers: Vec<Passenger>, stall: Duration) -> Result<(), Broken> {
         let rows: Vec<_> = passengers.iter().map(|passenger| passenger.row.clone()).collect();
-        let mut rotated = match self.rotate_all(&rows).await {
-            Ok(rotated) => rotated,
+        let found = match self.rotate_all(&rows).await {
+            Ok(found) => found,
             Err(error) => {
                 for passenger in passengers {
                     let _gone = passenger.reply.send(Err(error.clone()));
@@ -59,15 +23,7 @@ impl Batch {
                 return self.roll_back_unit().await;
             }
         };
-        let mut flying = Vec::with_capacity(passengers.len());
-        for Passenger { row, reply, rest } in passengers {
-            let found = rotated.remove(&row.session);
-            let changed = found.is_some();
-            // Who does not wait for the answer has dropped its end of `rest` too.
-            let _gone = reply.send(Ok(found));
-            flying.push((row, rest, changed));
-        }
-        let arrivals = arrivals(flying, stall).await;
+        let arrivals = arrivals(passengers, found, stall).await;
         self.land(arrivals, stall).await
     }
 
@@ -122,10 +78,8 @@ impl Batch {
     }
 
     async fn rotate_all(&mut self, rows: &[RotationRow]) -> Result<HashMap<Uuid, QueryResult>, DbErr> {
-        let statement = self.behind_savepoint(many(rows));
-        let rows = self.transaction.query_all_raw(statement).await?;
-        let id = |row: QueryResult| Ok((row.try_get::<Uuid>("", "id")?, row));
-        rows.into_iter().map(id).collect()
+        let statement = self.behind_savepoint(many(rows, DbBackend::Sqlite));
+        by_session(self.transaction.query_all_raw(statement).await?)
     }
 
     /// These wait for the COMMIT.
@@ -133,25 +87,4 @@ impl Batch {
         self.waiting.extend(replies);
         self.savepoint = Savepoint::Done;
     }
-}
-
-async fn arrivals(flying: Vec<(RotationRow, mpsc::Receiver<Command>, bool)>, stall: Duration) -> Arrivals {
-    let mut arrivals = Arrivals::default();
-    let deadline = Instant::now() + stall;
-    for (row, mut rest, changed) in flying {
-        match timeout_at(deadline, rest.recv()).await {
-            Ok(Some(Command::Commit(statements, reply))) if changed => {
-                arrivals.committing.push((row, statements, reply));
-            }
-            Ok(Some(first)) if changed => arrivals.onward.push(Onward { row, entry: Entry { first, rest } }),
-            Ok(Some(first)) => arrivals.fresh.push(Entry { first, rest }),
-            Ok(None) if changed => arrivals.lost += 1,
-            Ok(None) => {}
-            Err(_) => {
-                tracing::warn!("a unit of work held up the others and is rolled back");
-                arrivals.lost += usize::from(changed);
-            }
-        }
-    }
-    arrivals
 }

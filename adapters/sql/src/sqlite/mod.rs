@@ -1,23 +1,31 @@
 //! SQLite: several readers, one writer that commits for many.
 
 mod batch;
-mod command;
 mod flight;
 mod open;
-mod turn;
 mod writer;
 
 use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use open::{open_file, open_memory};
-pub(crate) use turn::{Turn, Turns};
+
+use crate::turn::Turns;
 
 /// An open SQLite database.
 pub(crate) struct Sqlite {
     /// `None` for a database in memory: its one connection belongs to the writer.
     readers: Option<DatabaseConnection>,
     turns: Turns,
+    control: mpsc::Sender<Control>,
+}
+
+/// What the writer is asked for between two batches.
+enum Control {
+    /// The connection itself.
+    Lend(oneshot::Sender<Borrowed>),
+    /// The end.
+    Close(oneshot::Sender<()>),
 }
 
 impl Sqlite {
@@ -34,7 +42,7 @@ impl Sqlite {
     /// The writer's connection, borrowed between two batches; nobody else writes until it is given back.
     pub(crate) async fn borrow_writer(&self) -> Option<Borrowed> {
         let (lend, borrowed) = oneshot::channel();
-        self.turns.send(command::Request::Lend(lend)).await.ok()?;
+        self.control.send(Control::Lend(lend)).await.ok()?;
         borrowed.await.ok()
     }
 
@@ -46,7 +54,7 @@ impl Sqlite {
             tracing::warn!(%error, "the readers did not close in order");
         }
         let (closed, done) = oneshot::channel();
-        if self.turns.send(command::Request::Close(closed)).await.is_ok() {
+        if self.control.send(Control::Close(closed)).await.is_ok() {
             // An error means that the writer has gone already.
             let _gone = done.await;
         }

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxSqliteConnector};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::mpsc;
 
 use super::Sqlite;
-use super::turn::Turns;
 use super::writer::Writer;
 use crate::connect::ConnectError;
 use crate::error::is_busy_file;
 use crate::settings::SqlSettings;
+use crate::turn::Turns;
 
 /// How many connections read at once.
 const READERS: u32 = 4;
@@ -61,10 +61,11 @@ fn start(
     readers: Option<DatabaseConnection>,
     settings: SqlSettings,
 ) -> Sqlite {
-    let (queue, requests) = mpsc::channel(QUEUE);
-    let writer = Writer::new(opener, writer, requests, settings.stall_timeout);
+    let (queue, entries) = mpsc::channel(QUEUE);
+    let (control, controls) = mpsc::channel(1);
+    let writer = Writer::new(opener, writer, entries, controls, settings.stall_timeout);
     tokio::spawn(writer.run());
-    Sqlite { readers, turns: Turns::new(queue, settings.acquire_timeout) }
+    Sqlite { readers, turns: Turns::new(queue, settings.acquire_timeout, DbBackend::Sqlite), control }
 }
 
 /// Makes the folder and the file, for their owner only.

@@ -5,18 +5,20 @@ use std::time::{Duration, Instant};
 use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Borrowed;
 use super::batch::{Batch, Broken};
-use super::command::{Command, Entry, Request};
-use super::flight::{MOST, Passenger};
 use super::open::Opener;
+use super::{Borrowed, Control};
 use crate::error::is_busy;
+use crate::turn::{Entry, MOST, Passenger};
 
 /// Owns the connection that writes; runs until it is told to close or nobody can ask any more.
 pub(super) struct Writer {
     opener: Opener,
     connection: DatabaseConnection,
-    queue: mpsc::Receiver<Request>,
+    queue: mpsc::Receiver<Entry>,
+    /// Taken from the queue while others were gathered, and not one of them.
+    next: Option<Entry>,
+    control: mpsc::Receiver<Control>,
     stall: Duration,
 }
 
@@ -24,33 +26,39 @@ impl Writer {
     pub(super) const fn new(
         opener: Opener,
         connection: DatabaseConnection,
-        queue: mpsc::Receiver<Request>,
+        queue: mpsc::Receiver<Entry>,
+        control: mpsc::Receiver<Control>,
         stall: Duration,
     ) -> Self {
-        Self { opener, connection, queue, stall }
+        Self { opener, connection, queue, next: None, control, stall }
     }
 
     pub(super) async fn run(mut self) {
-        let mut next = self.queue.recv().await;
-        while let Some(request) = next {
-            let after = match request {
-                Request::Turn(entry) => self.batch(entry).await,
-                Request::Lend(to) => {
-                    self.lend(to).await;
-                    None
-                }
-                Request::Close(done) => return self.close(Some(done)).await,
+        loop {
+            let entry = match self.next.take() {
+                Some(entry) => entry,
+                None => tokio::select! {
+                    biased;
+                    control = self.control.recv() => match control {
+                        Some(Control::Lend(to)) => {
+                            self.lend(to).await;
+                            continue;
+                        }
+                        Some(Control::Close(done)) => return self.close(Some(done)).await,
+                        None => return self.close(None).await,
+                    },
+                    entry = self.queue.recv() => match entry {
+                        Some(entry) => entry,
+                        None => return self.close(None).await,
+                    },
+                },
             };
-            next = match after {
-                Some(request) => Some(request),
-                None => self.queue.recv().await,
-            };
+            self.batch(entry).await;
         }
-        self.close(None).await;
     }
 
-    /// One transaction for all who wait; what came up that is not a turn is given back.
-    async fn batch(&mut self, first: Entry) -> Option<Request> {
+    /// One transaction for all who wait.
+    async fn batch(&mut self, first: Entry) {
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -59,58 +67,57 @@ impl Writer {
             Ok(transaction) => transaction,
             Err(error) => {
                 self.recover(&error).await;
-                first.first.refuse(error);
-                return None;
+                return first.first.refuse(error);
             }
         };
         let mut batch = Batch::new(transaction, Instant::now());
-        let mut next = Some(Request::Turn(first));
-        let other = loop {
-            let (served, after) = match next.take() {
-                Some(Request::Turn(entry)) => self.turn(&mut batch, entry).await,
-                other => break other,
-            };
-            if let Err(Broken(error)) = served {
+        let mut next = Some(first);
+        while let Some(entry) = next {
+            if let Err(Broken(error)) = self.turn(&mut batch, entry).await {
                 batch.fail(&error);
-                self.recover(&error).await;
-                return after;
+                return self.recover(&error).await;
             }
             if batch.is_full() {
-                break after;
+                break;
             }
-            next = after.or_else(|| self.queue.try_recv().ok());
-        };
+            next = self.waiting();
+        }
         if let Err(error) = batch.commit().await {
             self.recover(&error).await;
         }
-        other
     }
 
-    /// The turn of one unit, or of all those waiting that use refresh tokens of different sessions; and what came up
-    /// after them.
-    async fn turn(&mut self, batch: &mut Batch, entry: Entry) -> (Result<(), Broken>, Option<Request>) {
+    /// Who waits, if anybody.
+    fn waiting(&mut self) -> Option<Entry> {
+        self.next.take().or_else(|| self.queue.try_recv().ok())
+    }
+
+    /// The turn of one unit, or of all those waiting that use refresh tokens of different sessions.
+    async fn turn(&mut self, batch: &mut Batch, entry: Entry) -> Result<(), Broken> {
         let mut passengers: Vec<Passenger> = Vec::new();
-        let mut next = Some(Request::Turn(entry));
-        let after = loop {
-            match next.take() {
-                Some(Request::Turn(Entry { first: Command::Rotate(row, reply), rest }))
-                    if passengers.len() < MOST && passengers.iter().all(|other| other.row.session != row.session) =>
-                {
-                    if !reply.is_closed() {
-                        passengers.push(Passenger { row, reply, rest });
-                    }
-                    next = self.queue.try_recv().ok();
+        let mut next = Some(entry);
+        while let Some(entry) = next {
+            match Passenger::try_from(entry) {
+                Ok(passenger) if passenger.reply.is_closed() => {}
+                Ok(passenger) if passengers.iter().all(|other| other.row.session != passenger.row.session) => {
+                    passengers.push(passenger);
                 }
-                Some(Request::Turn(entry)) if passengers.is_empty() => {
-                    return (batch.serve(entry, self.stall).await, None);
+                Ok(passenger) => {
+                    self.next = Some(passenger.into_entry());
+                    break;
                 }
-                other => break other,
+                Err(entry) if passengers.is_empty() => return batch.serve(entry, self.stall).await,
+                Err(entry) => {
+                    self.next = Some(entry);
+                    break;
+                }
             }
-        };
-        match passengers.len() {
-            0 => (Ok(()), after),
-            _ => (batch.fly(passengers, self.stall).await, after),
+            if passengers.len() == MOST {
+                break;
+            }
+            next = self.waiting();
         }
+        if passengers.is_empty() { Ok(()) } else { batch.fly(passengers, self.stall).await }
     }
 
     /// After a failure of the transaction itself the connection's state is unknown: a new one takes its place. A

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod samples;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,14 +15,14 @@ use sqlx::{Connection, Executor};
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// A name that no other test, and no other run, uses.
-pub fn unique_name() -> String {
+pub(crate) fn unique_name() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     format!("portcullis_{}_{time}_{count}", std::process::id())
 }
 
 /// Bytes that differ at each call; the tests need no more.
-pub struct Counter;
+pub(crate) struct Counter;
 
 impl Randomness for Counter {
     fn fill(&self, buf: &mut [u8]) {
@@ -33,18 +35,18 @@ impl Randomness for Counter {
 }
 
 /// A folder that goes when this is dropped.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(std::env::temp_dir().join(unique_name()))
     }
 
-    pub fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("data").join("portcullis.db")
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite://{}", self.file().display())
     }
 }
@@ -58,12 +60,12 @@ impl Drop for Folder {
 }
 
 /// The server that tests use.
-pub fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
 }
 
 /// Runs statements on a connection of its own.
-pub async fn on_server(sql: String) {
+pub(crate) async fn on_server(sql: String) {
     let server = server();
     let mut connection = sqlx::PgConnection::connect(&server).await.unwrap_or_else(|error| {
         panic!("the tests need PostgreSQL at {server} (PORTCULLIS_TEST_POSTGRES): {error}");
@@ -73,16 +75,16 @@ pub async fn on_server(sql: String) {
 }
 
 /// A schema that goes when this is dropped.
-pub struct Schema(pub String);
+pub(crate) struct Schema(pub(crate) String);
 
 impl Schema {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let name = unique_name();
         on_server(format!("CREATE SCHEMA {name}")).await;
         Self(name)
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let server = server();
         let separator = if server.contains('?') { '&' } else { '?' };
         format!("{server}{separator}options=-csearch_path%3D{}", self.0)
@@ -101,47 +103,47 @@ impl Drop for Schema {
 }
 
 /// A database without tables.
-pub enum Fresh {
+pub(crate) enum Fresh {
     Sqlite(Folder),
     Postgres(Schema),
 }
 
 impl Fresh {
-    pub fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         Self::Sqlite(Folder::new())
     }
 
-    pub async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         Self::Postgres(Schema::new().await)
     }
 
-    pub async fn both() -> [Self; 2] {
+    pub(crate) async fn both() -> [Self; 2] {
         [Self::sqlite(), Self::postgres().await]
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => folder.url(),
             Self::Postgres(schema) => schema.url(),
         }
     }
 
-    pub fn file(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         match self {
             Self::Sqlite(folder) => &folder.0,
             Self::Postgres(_) => panic!("a PostgreSQL database has no file"),
         }
     }
 
-    pub async fn connect(&self) -> Arc<SqlStore> {
+    pub(crate) async fn connect(&self) -> Arc<SqlStore> {
         self.connect_with(SqlSettings::default()).await
     }
 
-    pub async fn connect_with(&self, settings: SqlSettings) -> Arc<SqlStore> {
+    pub(crate) async fn connect_with(&self, settings: SqlSettings) -> Arc<SqlStore> {
         Arc::new(SqlStore::connect(&self.url(), settings, Arc::new(Counter)).await.unwrap())
     }
 
-    pub async fn migrated(&self) -> Arc<SqlStore> {
+    pub(crate) async fn migrated(&self) -> Arc<SqlStore> {
         let store = self.connect().await;
         store.migrate().await.unwrap();
         store

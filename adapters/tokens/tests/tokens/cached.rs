@@ -125,3 +125,13 @@ async fn it_remembers_no_more_than_it_should() {
     }
     assert!(counting.asked.load(Ordering::SeqCst) >= 390, "at most 10 of 200 were remembered");
 }
+
+#[tokio::test]
+async fn without_room_every_look_is_a_verification() {
+    let (ring, counting, cached) = over(scene(Algorithm::EdDsa).await.0, 0);
+    let token = token(&ring);
+    for _ in 0..3 {
+        cached.verify(&token, NOW).expect("our own token");
+    }
+    assert_eq!(counting.asked.load(Ordering::SeqCst), 3);
+}

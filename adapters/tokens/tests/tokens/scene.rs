@@ -23,7 +23,7 @@ pub(crate) const JWT: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algo
 /// The keys behind a ring: the same for all tests of a process, for RSA keys take long to make.
 pub(crate) type Pairs = &'static [(Algorithm, KeyPair)];
 
-/// The same bytes in every run, never the same twice in one.
+/// Never the same bytes twice from one, always the same from two that start alike.
 #[derive(Default)]
 pub(crate) struct Dice(AtomicU64);
 
@@ -36,9 +36,12 @@ impl Randomness for Dice {
     }
 }
 
+/// A ring without keys; no two make the same ones.
 pub(crate) fn ring(algorithm: Algorithm) -> TokenRing {
+    static RINGS: AtomicU64 = AtomicU64::new(1);
+    let dice = Dice(AtomicU64::new(RINGS.fetch_add(1, Ordering::Relaxed) << 32));
     let settings = TokenSettings { algorithm, issuer: ISSUER.into(), audience: AUDIENCE.into() };
-    TokenRing::new(settings, Arc::new(Dice::default()))
+    TokenRing::new(settings, Arc::new(dice))
 }
 
 /// A key pair as the store would give it, active and never retiring.

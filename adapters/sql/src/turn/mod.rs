@@ -1,34 +1,40 @@
-//! A unit of work's side of the conversation with the writer.
+//! Units of work that take their turn in a transaction that somebody else holds and may hold for several.
+//!
+//! On SQLite that is the one writer; on PostgreSQL uses of refresh tokens fly together. Here is the units' side of the
+//! conversation: because the statements run elsewhere, a call that is given up half-way breaks nothing.
+
+mod command;
+mod passengers;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::{Command, Entry, Reply, Request};
+pub(crate) use command::{Command, Entry, Reply};
+pub(crate) use passengers::{Arrivals, MOST, Onward, Passenger, arrivals};
+
 use crate::rotate::RotationRow;
 
 /// Hands out turns at writing.
 #[derive(Clone)]
 pub(crate) struct Turns {
-    queue: mpsc::Sender<Request>,
+    queue: mpsc::Sender<Entry>,
     patience: Duration,
+    backend: DbBackend,
 }
 
 impl Turns {
-    pub(super) const fn new(queue: mpsc::Sender<Request>, patience: Duration) -> Self {
-        Self { queue, patience }
+    /// Turns that are asked for through `queue` and waited for at most `patience`.
+    pub(crate) const fn new(queue: mpsc::Sender<Entry>, patience: Duration, backend: DbBackend) -> Self {
+        Self { queue, patience, backend }
     }
 
     /// A turn; it is waited for at the first statement.
     pub(crate) fn take(&self) -> Turn {
         let (commands, rest) = mpsc::channel(1);
         Turn { turns: self.clone(), commands, unstarted: Mutex::new(Some(rest)) }
-    }
-
-    pub(super) async fn send(&self, request: Request) -> Result<(), DbErr> {
-        self.queue.send(request).await.map_err(|_| refusal("the store is closed"))
     }
 }
 
@@ -41,6 +47,11 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// The database.
+    pub(crate) const fn backend(&self) -> DbBackend {
+        self.turns.backend
+    }
+
     /// Changes something.
     pub(crate) async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.ask(|reply| Command::Execute(statement, reply)).await
@@ -74,7 +85,8 @@ impl Turn {
                 let patience = self.turns.patience;
                 let entry = Entry { first: command(reply), rest };
                 let served = async {
-                    self.turns.send(Request::Turn(entry)).await?;
+                    let closed = |_| refusal("the store is closed");
+                    self.turns.queue.send(entry).await.map_err(closed)?;
                     Ok(answer.await)
                 };
                 let late = |_| Err(refusal("too many are waiting to write"));

@@ -1,34 +1,32 @@
-//! What units of work ask of the writer.
+//! What units of work ask of whoever holds the transaction.
 
 use sea_orm::{DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Borrowed;
 use crate::rotate::RotationRow;
 
 /// Where the answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, DbErr>>;
-
-/// What the writer is asked for between two turns.
-pub(super) enum Request {
-    /// A turn at writing.
-    Turn(Entry),
-    /// The connection itself.
-    Lend(oneshot::Sender<Borrowed>),
-    /// The end.
-    Close(oneshot::Sender<()>),
-}
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, DbErr>>;
 
 /// A unit of work that wants its turn.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// What it wants first.
-    pub(super) first: Command,
+    pub(crate) first: Command,
     /// What it wants then; closed when it is given up.
-    pub(super) rest: mpsc::Receiver<Command>,
+    pub(crate) rest: mpsc::Receiver<Command>,
+}
+
+impl Entry {
+    /// A unit that has nothing left to do but this.
+    pub(crate) fn committing(statements: Vec<Statement>, reply: Reply<()>) -> Self {
+        // Nothing comes after a commit.
+        let (_, rest) = mpsc::channel(1);
+        Self { first: Command::Commit(statements, reply), rest }
+    }
 }
 
 /// What a unit of work asks for in its turn.
-pub(super) enum Command {
+pub(crate) enum Command {
     /// To change something.
     Execute(Statement, Reply<ExecResult>),
     /// To use a refresh token; as a unit's first wish it may be granted to several units at once.
@@ -43,7 +41,7 @@ pub(super) enum Command {
 
 impl Command {
     /// Whether nobody waits for the answer any more.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         match self {
             Self::Execute(_, reply) => reply.is_closed(),
             Self::Rotate(_, reply) => reply.is_closed(),
@@ -54,7 +52,7 @@ impl Command {
     }
 
     /// Answers that it cannot be done. Whoever does not wait any more need not know.
-    pub(super) fn refuse(self, error: DbErr) {
+    pub(crate) fn refuse(self, error: DbErr) {
         match self {
             Self::Execute(_, reply) => drop(reply.send(Err(error))),
             Self::Rotate(_, reply) => drop(reply.send(Err(error))),

@@ -1,19 +1,28 @@
-//! The connections to PostgreSQL.
+//! PostgreSQL: a pool of connections, and flights for what runs most.
+
+mod alone;
+mod flight;
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, SqlxPostgresConnector};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqlxPostgresConnector,
+};
 use sea_orm::{Statement, TransactionTrait};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
+use tokio::sync::mpsc;
 
 use crate::connect::ConnectError;
 use crate::error::is_lost;
 use crate::settings::SqlSettings;
+use crate::turn::Turns;
 
 /// A connection that was idle for so long is asked whether it still lives before it is used.
 const IDLE_PING: Duration = Duration::from_secs(1);
 
+/// How many uses of refresh tokens may wait before the next one waits for a place in the queue.
+const QUEUE: usize = 1024;
 /// How long one statement may run.
 const STATEMENT_TIMEOUT: &str = "10s";
 /// How long it may wait for a lock.
@@ -27,13 +36,20 @@ pub(crate) struct Pool {
     tries: u32,
 }
 
+/// An open PostgreSQL database.
+pub(crate) struct Postgres {
+    pool: Pool,
+    turns: Turns,
+}
+
 /// Makes the first connection; the others come when they are needed.
 pub(crate) async fn connect(
     options: PgConnectOptions,
     address: &str,
     settings: SqlSettings,
-) -> Result<Pool, ConnectError> {
-    let stall = settings.stall_timeout.as_millis().max(1).to_string();
+) -> Result<Postgres, ConnectError> {
+    // Later than the store's own: it tells the unit why.
+    let stall = settings.stall_timeout.as_millis().saturating_mul(2).clamp(1, 86_400_000).to_string();
     let options = options.disable_statement_logging().application_name("portcullis").options([
         ("statement_timeout", STATEMENT_TIMEOUT),
         ("lock_timeout", LOCK_TIMEOUT),
@@ -59,7 +75,11 @@ pub(crate) async fn connect(
         return Err(explain(&options, address, settings, error).await);
     }
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    Ok(Pool { connection, tries: settings.max_connections.max(1) + 1 })
+    let pool = Pool { connection, tries: settings.max_connections.max(1) + 1 };
+    let (queue, entries) = mpsc::channel(QUEUE);
+    tokio::spawn(flight::dispatch(pool.clone(), entries, settings.stall_timeout));
+    let turns = Turns::new(queue, settings.acquire_timeout, DbBackend::Postgres);
+    Ok(Postgres { pool, turns })
 }
 
 /// The pool waits for a server that does not answer and then forgets why: one connection of its own tells.
@@ -72,6 +92,18 @@ async fn explain(options: &PgConnectOptions, address: &str, settings: SqlSetting
         other => other,
     };
     ConnectError::Server { address: address.to_owned(), why: cause.to_string() }
+}
+
+impl Postgres {
+    /// The connections.
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Turns that begin with the use of a refresh token.
+    pub(crate) const fn turns(&self) -> &Turns {
+        &self.turns
+    }
 }
 
 impl Pool {

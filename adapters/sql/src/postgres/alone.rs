@@ -1,0 +1,70 @@
+//! A unit of work that began with the use of a refresh token and has a transaction of its own.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+
+use super::{Pool, commit};
+use crate::rotate::RotationRow;
+use crate::turn::{Command, Entry};
+
+/// Serves a unit to its end. `repeat` is what it did before in another transaction that was rolled back: when that
+/// does not succeed again, somebody was faster and the unit fails with a conflict.
+pub(super) async fn serve(pool: Pool, entry: Entry, repeat: Option<RotationRow>, stall: Duration) {
+    let Entry { first: mut command, mut rest } = entry;
+    let transaction = match begin(&pool, repeat).await {
+        Ok(transaction) => transaction,
+        Err(error) => return command.refuse(error),
+    };
+    loop {
+        let goes_on = match command {
+            Command::Commit(statements, reply) => {
+                // A unit that does not wait for the answer is committed all the same.
+                let _gone = reply.send(commit(transaction, statements).await);
+                return;
+            }
+            Command::Execute(statement, reply) => {
+                let outcome = transaction.execute_raw(statement).await;
+                let fine = outcome.is_ok();
+                reply.send(outcome).is_ok() && fine
+            }
+            Command::Rotate(row, reply) => {
+                let outcome = transaction.query_one_raw(row.statement(DbBackend::Postgres)).await;
+                let fine = outcome.is_ok();
+                reply.send(outcome).is_ok() && fine
+            }
+            Command::One(statement, reply) => {
+                let outcome = transaction.query_one_raw(statement).await;
+                let fine = outcome.is_ok();
+                reply.send(outcome).is_ok() && fine
+            }
+            Command::All(statement, reply) => {
+                let outcome = transaction.query_all_raw(statement).await;
+                let fine = outcome.is_ok();
+                reply.send(outcome).is_ok() && fine
+            }
+        };
+        // The transaction is rolled back when it is dropped.
+        if !goes_on {
+            return;
+        }
+        command = match tokio::time::timeout(stall, rest.recv()).await {
+            Ok(Some(next)) => next,
+            Ok(None) => return,
+            Err(_) => {
+                tracing::warn!("a unit of work did nothing for too long and is rolled back");
+                return;
+            }
+        };
+    }
+}
+
+async fn begin(pool: &Pool, repeat: Option<RotationRow>) -> Result<DatabaseTransaction, DbErr> {
+    let transaction = pool.begin().await?;
+    if let Some(row) = repeat
+        && transaction.query_one_raw(row.statement(DbBackend::Postgres)).await?.is_none()
+    {
+        return Err(DbErr::RecordNotUpdated);
+    }
+    Ok(transaction)
+}

@@ -1,0 +1,106 @@
+//! Query plans: what runs often reads no whole table.
+
+use std::sync::Arc;
+
+use portcullis_domain::Timestamp;
+use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::sessions::{Rotation, TokenDigest};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryTrait, Statement, Value};
+use uuid::Uuid;
+
+use super::{Counter, sqlite, unique_name};
+use crate::rotate::{RotationRow, many};
+use crate::store::Database;
+use crate::{SqlSettings, SqlStore, accounts, entity, outbox, revocations, sessions};
+
+/// Every statement that runs with a request, at each claim, or under a lock.
+fn statements(backend: DbBackend) -> Vec<Statement> {
+    let (id, number) = (Uuid::from_u128(7), Value::from(7_i64));
+    let (user, session) = (UserId::from_uuid(id), SessionId::from_uuid(id));
+    let rotation = Rotation {
+        session,
+        generation: 1,
+        presented: TokenDigest([1; 32]),
+        successor: TokenDigest([2; 32]),
+        at: Timestamp::UNIX_EPOCH,
+        idle_expires_at: Timestamp::UNIX_EPOCH,
+        grace: std::time::Duration::ZERO,
+    };
+    let row = RotationRow::new(&rotation);
+    let written = |sql: &str, values: &[Value]| Statement::from_sql_and_values(backend, sql, values.iter().cloned());
+    let words = |sql| sessions::words(backend, sql);
+    let mut all = vec![
+        entity::user::Entity::find_by_id(id).build(backend),
+        entity::session::Entity::find_by_id(id).build(backend),
+        entity::credential::Entity::find_by_id(id).build(backend),
+        accounts::by_key(entity::user::Column::EmailKey, "ann@example.com").build(backend),
+        accounts::by_key(entity::user::Column::UsernameKey, "ann").build(backend),
+        accounts::with_password(entity::user::Column::EmailKey, "ann@example.com").build(backend),
+        sessions::live(user, Timestamp::UNIX_EPOCH, 10).build(backend),
+        revocations::from(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH).build(backend),
+        row.statement(backend),
+        written(&words(sessions::REVOKE), &[number.clone(), "logout".into(), id.into()]),
+        written(&words(sessions::REVOKE_ALL), &[number.clone(), "logout".into(), id.into(), id.into()]),
+        written(&words(sessions::END_LATER), &[number.clone(), number.clone()]),
+        written(&words(sessions::PURGE), &[number.clone(), number.clone()]),
+    ];
+    all.push(many(&vec![row; 8], backend));
+    match backend {
+        DbBackend::Postgres => {
+            all.push(written(outbox::claim::POSTGRES, &[number.clone(), number.clone(), number]));
+            all.push(written(outbox::settle::DONE, &[vec![id].into()]));
+        }
+        _ => {
+            all.push(written(outbox::claim::SQLITE, &[number.clone(), number.clone(), number]));
+            all.push(outbox::settle::delete(&[id; 5]));
+        }
+    }
+    all
+}
+
+async fn plan(connection: &DatabaseConnection, explain: &str, place: usize, statement: &Statement) -> String {
+    let mut statement = statement.clone();
+    statement.sql = format!("{explain} {}", statement.sql);
+    let rows = connection.query_all_raw(statement).await.unwrap();
+    let lines = rows.iter().map(|row| row.try_get_by_index::<String>(place).unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn hot_statements_on_sqlite_scan_no_table() {
+    let (store, _folder) = sqlite().await;
+    let Database::Sqlite(database) = &store.shared().database else { panic!("a SQLite database") };
+    let writer = database.borrow_writer().await.unwrap();
+    for statement in statements(DbBackend::Sqlite) {
+        let plan = plan(&writer.connection, "EXPLAIN QUERY PLAN", 3, &statement).await;
+        // The oldest rows of the outbox are found by walking its primary key, as far as the limit.
+        let scans = plan.lines().filter(|line| line.starts_with("SCAN") && !line.contains("SCAN o"));
+        let scans: Vec<_> = scans.filter(|line| !line.contains("VALUES")).collect();
+        assert!(scans.is_empty(), "{}\n{plan}", statement.sql);
+        assert!(plan.contains("SEARCH"), "{}\n{plan}", statement.sql);
+        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY") || statement.sql.contains("user_id"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn hot_statements_on_postgres_can_do_without_reading_a_whole_table() {
+    let server = std::env::var("PORTCULLIS_TEST_POSTGRES")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
+    let schema = unique_name();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    // The tables are empty here: without this the planner would not use an index for anything.
+    let url = format!("{server}{separator}options=-csearch_path%3D{schema}%20-cenable_seqscan%3Doff");
+    let store = SqlStore::connect(&url, SqlSettings::default(), Arc::new(Counter)).await.unwrap();
+    let Database::Postgres(postgres) = &store.shared().database else { panic!("a PostgreSQL database") };
+    let pool = postgres.pool();
+    pool.connection().execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut plans = Vec::new();
+    for statement in statements(DbBackend::Postgres) {
+        plans.push((plan(pool.connection(), "EXPLAIN", 0, &statement).await, statement.sql));
+    }
+    pool.connection().execute_unprepared(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
+    for (plan, sql) in plans {
+        assert!(!plan.contains("Seq Scan") && plan.contains("Index"), "{sql}\n{plan}");
+    }
+}

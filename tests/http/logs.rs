@@ -1,0 +1,110 @@
+//! What the log knows, and what it must not.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use poem::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::harness::{Ask, CLIENT, House, OTHER_PASSWORD, PASSWORD, encoded};
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// Everything that this thread logs from here on, one JSON object a line.
+    fn listen(level: tracing::Level) -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt().json().with_max_level(level).with_writer(log.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a113_no_secret_reaches_the_log_at_any_level() {
+    let house = House::new().await;
+    let (log, _guard) = Log::listen(tracing::Level::TRACE);
+    let first = house.user("ada").await;
+    let next = crate::harness::Tokens::of(&house.refresh(&first.refresh).await);
+    let body = json!({ "current_password": OTHER_PASSWORD, "new_password": OTHER_PASSWORD });
+    house.send(Ask::new(Method::PUT, "/api/v1/me/password").bearer(&first.access).json(body)).await;
+    house.post("/api/v1/auth/login", json!({ "login": "ada", "password": OTHER_PASSWORD })).await;
+    house.post("/api/v1/auth/login", json!({ "login": OTHER_PASSWORD, "password": [OTHER_PASSWORD] })).await;
+    house.send(Ask::post("/api/v1/auth/login").raw("application/json", format!("{{\"{PASSWORD}"))).await;
+    for path in ["/oauth2/introspect", "/oauth2/revoke"] {
+        house.send(Ask::post(path).basic(CLIENT).form(&format!("token={}", encoded(&first.refresh)))).await;
+        house
+            .send(Ask::post(path).form(&format!("token=x&client_id=gateway&client_secret={}", encoded(CLIENT.1))))
+            .await;
+    }
+    house.send(Ask::get(&format!("/api/v1/me?access_token={}", first.access)).header("cookie", &next.access)).await;
+    house.send(Ask::get(&format!("/nothing/{}", encoded(PASSWORD)))).await;
+    let text = log.text();
+    assert!(!text.is_empty());
+    for secret in [
+        PASSWORD,
+        OTHER_PASSWORD,
+        CLIENT.1,
+        &encoded(PASSWORD),
+        &encoded(CLIENT.1),
+        &first.access,
+        &first.refresh,
+        &next.access,
+        &next.refresh,
+    ] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a112_a_request_is_one_line_whatever_it_holds() {
+    let house = House::new().await;
+    let (log, _guard) = Log::listen(tracing::Level::DEBUG);
+    let ask = Ask::get("/api/v1/me?a=%0d%0aevil%1b[31m")
+        .header("x-request-id", "my-own.id_1")
+        .header("user-agent", "\u{2028}evil\t".as_bytes());
+    house.send(ask).await.is(StatusCode::UNAUTHORIZED);
+    let own: Vec<Value> = log.lines().into_iter().filter(|line| line["fields"]["id"] == "my-own.id_1").collect();
+    assert_eq!(own.len(), 1, "{own:?}");
+    let fields = &own[0]["fields"];
+    assert_eq!((&fields["method"], &fields["status"]), (&json!("GET"), &json!(401)));
+    assert_eq!(fields["route"], "/api/v1/me", "the pattern, not what the client sent");
+    assert!(!log.text().contains("evil"));
+}
+
+#[tokio::test]
+async fn successful_requests_are_not_logged_at_the_usual_level() {
+    let house = House::new().await;
+    let (log, _guard) = Log::listen(tracing::Level::INFO);
+    house.user("ada").await;
+    house.send(Ask::get("/livez")).await.is(StatusCode::OK);
+    assert_eq!(log.text(), "");
+}
