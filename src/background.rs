@@ -19,6 +19,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const FLUSH: Duration = Duration::from_secs(5);
 /// How often the revocations of other replicas are read.
 const REVOCATIONS: Duration = Duration::from_secs(1);
+/// Every so many times all revocations are read, not only the latest.
+const EVERYTHING: u32 = 30;
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 const FIGURES: Duration = Duration::from_secs(5);
 
@@ -83,8 +85,12 @@ pub(crate) async fn revocations(
     stop: watch::Receiver<bool>,
 ) {
     let mut troubled = false;
+    let mut round: u32 = 0;
     while wait(&stop, REVOCATIONS).await {
-        match app.sessions.learn_revocations(last).await {
+        // Now and then all of them: a replica with a slow clock or a slow commit may have been overlooked.
+        round = round.wrapping_add(1);
+        let since = last.filter(|_| !round.is_multiple_of(EVERYTHING));
+        match app.sessions.learn_revocations(since).await {
             Ok(now) => {
                 last = Some(now);
                 troubled = false;

@@ -13,7 +13,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Response};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -35,6 +35,8 @@ pub(crate) struct Limits {
 /// A request's head has at most so many bytes.
 const HEAD_BYTES: usize = 32 * 1024;
 const BACKLOG: i32 = 1024;
+/// A client that takes nothing of an answer for so long is cut off.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the port.
 pub(crate) fn bind(host: IpAddr, port: u16) -> std::io::Result<TcpListener> {
@@ -88,6 +90,12 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+/// Answers go out at once, and a client that does not take them loses its place.
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(WRITE_TIMEOUT))
+}
+
 async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -95,7 +103,7 @@ async fn serve_connection(
     header_timeout: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
-    if stream.set_nodelay(true).is_err() {
+    if prepare(&stream).is_err() {
         return;
     }
     let remote = RemoteAddr(Addr::from(peer));
@@ -109,7 +117,6 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(HEAD_BYTES)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

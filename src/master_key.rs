@@ -1,8 +1,8 @@
 //! The master key of an embedded database: made at first start, kept beside the database.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use portcullis_domain::ports::ambient::Randomness;
@@ -32,8 +32,10 @@ pub(crate) fn beside(database: &Path, random: &dyn Randomness) -> Result<SecretS
     }
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    match write_new(&path, &text) {
+    let text = hex(&bytes);
+    let mut draft = [0; 8];
+    random.fill(&mut draft);
+    match write_new(&path, &text, &hex(&draft)) {
         Ok(()) => Ok(SecretString::new(text)),
         // Another process was first: its key is the key.
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => beside(database, random),
@@ -41,12 +43,16 @@ pub(crate) fn beside(database: &Path, random: &dyn Randomness) -> Result<SecretS
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Writes the whole file under another name first, so that nobody ever reads half a key.
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+fn write_new(path: &Path, text: &str, draft: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let draft = path.with_extension(format!("key.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let draft = path.with_extension(format!("key.{draft}"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     let placed = std::fs::hard_link(&draft, path);

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -22,7 +22,8 @@ pub fn start_log(log: &Log) -> Result<(), ConfigError> {
         level @ ("error" | "warn" | "info" | "debug") => format!("warn,portcullis={level}"),
         other => other.to_owned(),
     };
-    let filter = EnvFilter::try_new(directives)
+    let filter: Targets = directives
+        .parse()
         .map_err(|error| ConfigError::new("log.level", &log.level, format!("is not a level or filter: {error}")))?;
     let json = match log.format {
         LogFormat::Json => true,

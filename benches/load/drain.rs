@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use amqprs::channel::{Channel, ExchangeDeleteArguments, QueueDeclareArguments, QueueDeleteArguments};
 use amqprs::connection::{Connection, OpenConnectionArguments};
 
-use crate::place::Place;
+use crate::place::{Place, variable};
 use crate::seed;
 use crate::service::Settings;
 use crate::table::{Table, Target};
@@ -80,7 +80,7 @@ async fn fill(address: &str) {
 }
 
 fn amqp_url() -> String {
-    std::env::var("PORTCULLIS_TEST_AMQP").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
+    variable("PORTCULLIS_TEST_AMQP").unwrap_or_else(|| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
 async fn open() -> Connection {

@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     fn from_process() -> Self {
-        let seconds = std::env::var("PORTCULLIS_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+        let seconds = place::variable("PORTCULLIS_BENCH_SECONDS").and_then(|text| text.parse().ok()).unwrap_or(5);
         let words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
         Self { words, measured: Duration::from_secs(seconds) }
     }

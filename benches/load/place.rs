@@ -52,13 +52,19 @@ impl Place {
     }
 }
 
+/// A variable of the environment; none when it is not set.
+#[expect(clippy::disallowed_methods, reason = "the bench is told by the environment where the servers are")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("portcullis_load_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn server() -> String {
-    std::env::var("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
+    variable("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|| "postgres://postgres@127.0.0.1:5432/test".to_owned())
 }
 
 async fn administer(statement: &str) {

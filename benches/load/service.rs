@@ -88,6 +88,15 @@ async fn is_ready(address: &str) -> bool {
     wire.call(request).await.is_ok_and(|reply| reply.status == 200)
 }
 
+/// CPU time of a process so far, in microseconds; Linux counts it in hundredths of a second.
+pub(crate) fn cpu_micros(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
+    let after_name = stat.rsplit(')').next().expect("the kernel's format");
+    let fields: Vec<f64> = after_name.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // utime and stime are the 14th and 15th of all; a letter and the name have gone.
+    (fields[10] + fields[11]) * 10_000.0
+}
+
 /// A running service; dropped, it is killed.
 pub(crate) struct Service {
     child: Child,
@@ -105,6 +114,11 @@ impl Service {
         let line = status.lines().find(|line| line.starts_with(name)).expect("the kernel knows the figure");
         let kib: f64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
         kib * 1_024.0 / 1_000_000.0
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL, and waits for the end.

@@ -5,7 +5,7 @@ use base64::Engine;
 use crate::closed::{self, Script};
 use crate::place::Place;
 use crate::seed::{self, Tokens};
-use crate::service::{CLIENT, Settings};
+use crate::service::{CLIENT, Service, Settings};
 use crate::table::{Table, Target};
 use crate::wire::{request, text};
 use crate::{CONNECTIONS, Plan};
@@ -99,7 +99,7 @@ pub(crate) async fn run(plan: &Plan, table: &mut Table) {
     if plan.wants("refresh-postgres") {
         let place = Place::postgres().await;
         let service = Settings::on(&place).with_cheap_passwords().start().await;
-        refresh(plan, table, &service.address, "refresh, PostgreSQL, synchronous_commit=on", 3_000.0).await;
+        refresh(plan, table, &service, "refresh, PostgreSQL, synchronous_commit=on", 3_000.0).await;
         service.kill();
         place.remove().await;
     }
@@ -108,20 +108,19 @@ pub(crate) async fn run(plan: &Plan, table: &mut Table) {
 async fn on_sqlite(plan: &Plan, table: &mut Table) {
     let place = Place::sqlite();
     let service = Settings::on(&place).with_cheap_passwords().start().await;
-    let address = service.address.clone();
     if plan.wants("refresh-sqlite") {
-        refresh(plan, table, &address, "refresh, SQLite, synchronous=FULL", 5_000.0).await;
+        refresh(plan, table, &service, "refresh, SQLite, synchronous=FULL", 5_000.0).await;
     }
     if plan.wants("introspect") || plan.wants("verify") {
-        let held = many_tokens(&address).await;
+        let held = many_tokens(&service.address).await;
         if plan.wants("introspect") {
             let scripts = held.iter().map(|tokens| introspect(tokens)).collect();
-            let measured = closed::run(&address, scripts, plan.measured).await;
+            let measured = closed::run(&service, scripts, plan.measured).await;
             table.add("introspect", measured.rate, "/s", Target::AtLeast(50_000.0), &measured.notes());
         }
         if plan.wants("verify") {
             let scripts = held.iter().map(|tokens| Verify::of(tokens)).collect();
-            let measured = closed::run(&address, scripts, plan.measured).await;
+            let measured = closed::run(&service, scripts, plan.measured).await;
             table.add("auth/verify", measured.rate, "/s", Target::AtLeast(60_000.0), &measured.notes());
         }
     }
@@ -131,10 +130,10 @@ async fn on_sqlite(plan: &Plan, table: &mut Table) {
     place.remove().await;
 }
 
-async fn refresh(plan: &Plan, table: &mut Table, address: &str, figure: &str, target: f64) {
-    let sessions = seed::sessions(address, CONNECTIONS).await;
+async fn refresh(plan: &Plan, table: &mut Table, service: &Service, figure: &str, target: f64) {
+    let sessions = seed::sessions(&service.address, CONNECTIONS).await;
     let scripts = sessions.into_iter().map(|tokens| Refresh(tokens.refresh)).collect();
-    let measured = closed::run(address, scripts, plan.measured).await;
+    let measured = closed::run(service, scripts, plan.measured).await;
     table.add(figure, measured.rate, "/s", Target::AtLeast(target), &measured.notes());
 }
 

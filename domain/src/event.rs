@@ -137,11 +137,12 @@ impl Event {
         }
     }
 
-    /// The CloudEvents `subject`: `users/<id>`, or a subject of the event's own when it concerns no account.
+    /// The CloudEvents `subject`: `users/<id>`. A refused login has a subject of its own, `logins/<event id>`: it
+    /// keeps no order, so that attempts on one account neither hold up its events nor take longer than attempts on none.
     pub fn subject(&self, id: EventId) -> String {
         match self.user_id() {
-            Some(user) => format!("users/{user}"),
-            None => format!("logins/{id}"),
+            Some(user) if !matches!(self, Self::LoginFailed { .. }) => format!("users/{user}"),
+            _ => format!("logins/{id}"),
         }
     }
 }

@@ -91,7 +91,7 @@ pub(super) const KNOBS: &[Knob] = &[
         doc: "Clients of introspection and revocation: id:secret, separated by commas; secrets of at least 32 characters.",
     },
     knob("log.format", "auto", "json, text, or auto: text on a terminal, json elsewhere."),
-    knob("log.level", "info", "error, warn, info, debug, trace, or a tracing filter."),
+    knob("log.level", "info", "error, warn, info, debug, trace, or pairs like warn,portcullis_http=debug."),
 ];
 
 impl Knob {

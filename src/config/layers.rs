@@ -16,7 +16,7 @@ pub struct Value {
 }
 
 /// The places to look.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// A TOML file; it must exist.
     pub file: Option<PathBuf>,
@@ -99,8 +99,12 @@ fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Value>) -> Result<
     let origin = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError::new("config", &origin, format!("the file cannot be read: {error}")))?;
-    let table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::new("config", &origin, error.to_string()))?;
+    // The parser's own text would repeat the line, and with it a secret.
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ConfigError::new("config", &origin, format!("line {line} is not TOML: {}", error.message()))
+    })?;
     flatten("", &table, &origin, values)
 }
 

@@ -1,9 +1,15 @@
 //! The headers of every answer.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use poem::http::{Method, StatusCode};
+use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::ports::delivery::Outbox;
+use portcullis_memory::{MemoryStore, SeededRandomness};
 use serde_json::json;
 
-use crate::harness::{Answer, Ask, House, PASSWORD};
+use crate::harness::{Answer, Ask, House, PASSWORD, Plan};
 
 /// Answers of every kind, good and bad.
 async fn answers(house: &House) -> Vec<(String, Answer)> {
@@ -128,4 +134,24 @@ async fn a110_a111_no_header_changes_who_asks_or_who_answers() {
     let tricked = house.send(tricked).await.is(StatusCode::UNAUTHORIZED);
     assert_eq!(tricked.steady_headers(), plain.steady_headers());
     assert_eq!(tricked.steady_problem(), plain.steady_problem());
+}
+
+#[tokio::test]
+async fn a_traceparent_travels_into_the_event_and_a_bad_one_does_not() {
+    let store = Arc::new(MemoryStore::new(Arc::new(SeededRandomness::new(3))));
+    let house = House::build(Plan { store: Some(store.clone()), ..Plan::default() }).await;
+    let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (number, (sent, expected)) in
+        [(good, Some(good)), ("00-x", None), ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None)]
+            .into_iter()
+            .enumerate()
+    {
+        let body = json!({ "email": format!("u{number}@example.com"), "password": PASSWORD });
+        let ask = Ask::post("/api/v1/auth/register").header("traceparent", sent).json(body);
+        house.send(ask).await.is(StatusCode::CREATED);
+        let deliveries = store.claim(10, house.clock.now(), Duration::from_secs(60)).await.unwrap();
+        assert_eq!(deliveries.len(), 1);
+        assert_eq!(deliveries[0].traceparent.as_deref(), expected);
+        store.done(&[deliveries[0].id]).await.unwrap();
+    }
 }

@@ -12,10 +12,11 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::place::unique;
+use crate::surroundings::variable;
 
 /// Where the tests' RabbitMQ is.
 pub(crate) fn amqp_url() -> String {
-    std::env::var("PORTCULLIS_TEST_AMQP").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
+    variable("PORTCULLIS_TEST_AMQP").unwrap_or_else(|| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
 /// An exchange for one test, and everything that arrives at it.

@@ -17,6 +17,7 @@ use crate::random::Random;
 use crate::service::{Service, Settings};
 use crate::settle::{Settled, settle, verify};
 use crate::story::Story;
+use crate::surroundings::variable;
 
 const CLIENTS: u64 = 24;
 /// The fewest answers of a cycle, unless the machine takes too long for them.
@@ -38,7 +39,7 @@ async fn kill_nine_loses_nothing_on_postgres() {
 
 /// `PORTCULLIS_KILL_CYCLES`, in all.
 fn cycles() -> u32 {
-    std::env::var("PORTCULLIS_KILL_CYCLES").map_or(50, |text| text.parse().expect("a number of cycles"))
+    variable("PORTCULLIS_KILL_CYCLES").map_or(50, |text| text.parse().expect("a number of cycles"))
 }
 
 async fn kill_nine(place: Place, planned: u32) {

@@ -23,4 +23,5 @@ mod service;
 mod services_script;
 mod settle;
 mod story;
+mod surroundings;
 mod tokens;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+
+use crate::surroundings::{now, variable};
 
 /// A fresh database with a folder for whatever else belongs to the test. Dropped, it leaves nothing behind,
 /// unless the test failed: then the folder stays and is named.
@@ -80,7 +81,7 @@ impl Drop for Place {
 /// A name that no other test uses, of letters, digits and dashes.
 pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_millis();
+    let now = now().as_millis();
     format!("{prefix}-{now:x}-{:x}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn connect(url: &str) -> DatabaseConnection {
 }
 
 fn server() -> String {
-    std::env::var("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
+    variable("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|| "postgres://postgres@127.0.0.1:5432/test".to_owned())
 }
 
 fn on_server(database: &str) -> String {

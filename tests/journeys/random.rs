@@ -1,6 +1,8 @@
 //! Randomness that a seed repeats (SplitMix64), for workloads only.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use crate::surroundings;
 
 /// A sequence of numbers.
 #[derive(Clone, Debug)]
@@ -14,10 +16,10 @@ impl Random {
 
     /// The seed in this variable of the environment, else one from the clock.
     pub(crate) fn seed_from(variable: &str) -> u64 {
-        match std::env::var(variable) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is a number")),
-            Err(_) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+        match surroundings::variable(variable) {
+            Some(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is a number")),
+            None => {
+                let now = surroundings::now();
                 u64::from(now.subsec_nanos()) ^ now.as_secs()
             }
         }

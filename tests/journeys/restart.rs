@@ -35,7 +35,7 @@ async fn sessions_and_keys_survive(place: Place) {
         let api = Api::at(&service.url);
         assert_eq!(published(&api).await, keys, "the keys are the same after a restart");
         api.verify(&kept.access).await.expect(204);
-        assert_eq!(api.sessions(&kept.access).await, [kept.session.clone()]);
+        assert_eq!(api.sessions(&kept.access).await, std::slice::from_ref(&kept.session));
         api.verify(&ended.access).await.expect(401);
         api.refresh(&ended.refresh).await.expect(401);
         service.kill();

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::place::Place;
+use crate::surroundings::variable;
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services.sh")
@@ -41,7 +42,7 @@ fn run(ports: [u16; 3], tools: Option<&Path>) -> Output {
     command.env("PORTCULLIS_TEST_AMQP", format!("amqp://guest:guest@127.0.0.1:{}/%2f", ports[1]));
     command.env("PORTCULLIS_TEST_REDIS", format!("redis://127.0.0.1:{}", ports[2]));
     if let Some(tools) = tools {
-        let path = std::env::var("PATH").expect("a path");
+        let path = variable("PATH").expect("a path");
         command.env("PATH", format!("{}:{path}", tools.display())).env("CALLS", tools.join("calls"));
     }
     command.output().expect("bash runs")

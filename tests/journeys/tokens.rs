@@ -10,7 +10,7 @@ use crate::service::{ISSUER, Settings};
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_clients_verify_tokens_of_every_format() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
-    must_succeed("setup.sh", Command::new("bash").arg(folder.join("setup.sh")).output().expect("bash runs"));
+    must_succeed("setup.sh", &Command::new("bash").arg(folder.join("setup.sh")).output().expect("bash runs"));
     for algorithm in ["ES256", "EdDSA", "RS256"] {
         let place = Place::sqlite();
         let jwt = Settings::on(&place).with("PORTCULLIS__TOKENS__ALGORITHM", algorithm);
@@ -32,7 +32,7 @@ async fn foreign_clients_verify_tokens_of_every_format() {
             command.env("PORTCULLIS_URL", &service.url).env("PORTCULLIS_ISSUER", ISSUER).env("JWT_ALG", algorithm);
             command.env("JWT_TOKEN", &jwt_token).env("PASETO_TOKEN", &paseto_token);
             let name = format!("{algorithm}: {command:?}");
-            must_succeed(&name, command.output().expect("the verifier runs"));
+            must_succeed(&name, &command.output().expect("the verifier runs"));
         }
         service.stop().await;
     }
@@ -49,7 +49,7 @@ fn verifiers(folder: &Path) -> Vec<Command> {
 }
 
 #[track_caller]
-fn must_succeed(what: &str, output: Output) {
+fn must_succeed(what: &str, output: &Output) {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{what}: {}\n{out}\n{err}", output.status);
 }

@@ -43,7 +43,7 @@ impl UserRepository for Unit {
         let found = with_password(key, name.key()).one(&link).await.map_err(store_error)?;
         let found = match found {
             Some((user, credential)) => {
-                Some((account(user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
+                Some((account(&user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
             }
             None => None,
         };
@@ -85,7 +85,7 @@ impl UserRepository for Unit {
 impl Unit {
     async fn one(&mut self, query: Select<user::Entity>) -> Result<Option<User>, StoreError> {
         let link = self.reading()?;
-        let found = query.one(&link).await.map_err(store_error)?.map(account).transpose()?;
+        let found = query.one(&link).await.map_err(store_error)?.map(|row| account(&row)).transpose()?;
         self.keep(link);
         Ok(found)
     }
@@ -116,7 +116,7 @@ fn row(user: &User, version: u32) -> user::ActiveModel {
     }
 }
 
-fn account(row: user::Model) -> Result<User, StoreError> {
+fn account(row: &user::Model) -> Result<User, StoreError> {
     let username = row.username.as_deref().map(Username::stored).transpose();
     Ok(User {
         id: UserId::from_uuid(row.id),

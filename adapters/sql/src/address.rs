@@ -18,11 +18,40 @@ pub(crate) enum Address {
     Postgres(Box<PgConnectOptions>),
 }
 
+/// What may follow the `?` of a PostgreSQL address.
+const PARAMETERS: [&str; 15] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-mode",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// The name of the first parameter that the driver would pass over, telling the log its name and its value.
+fn unknown_parameter(rest: &str) -> Option<&str> {
+    let (_, query) = rest.split_once('?')?;
+    let names = query.split('&').map(|pair| pair.split(['=', '[']).next().unwrap_or_default());
+    names.filter(|name| !name.is_empty()).find(|name| !PARAMETERS.contains(name))
+}
+
 impl Address {
     /// Reads an address; the error says what is wrong with it and never repeats it, for it may hold a password.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         match url.split_once(':') {
             Some(("sqlite", rest)) => Self::sqlite(url, rest),
+            Some(("postgres" | "postgresql", rest)) if unknown_parameter(rest).is_some() => {
+                Err(format!("it has an unknown parameter `{}`", unknown_parameter(rest).unwrap_or_default()))
+            }
             Some(("postgres" | "postgresql", _)) => match PgConnectOptions::from_str(url) {
                 Ok(options) => Ok(Self::Postgres(Box::new(options))),
                 Err(error) => Err(error.to_string()),

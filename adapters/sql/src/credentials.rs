@@ -38,7 +38,7 @@ impl CredentialRepository for Unit {
         let link = self.writing().await?;
         let mut query = Entity::find().filter(is(user, hash));
         if link.get_database_backend() == DbBackend::Postgres {
-            query = query.lock(LockType::Share);
+            query = query.lock(LockType::Update);
         }
         let found = query.one(&link).await.map_err(store_error)?;
         self.keep(link);

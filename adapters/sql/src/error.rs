@@ -18,6 +18,7 @@ const UNIQUE: [(&str, &str, Unique); 3] = [
 pub(crate) struct Cause(pub(crate) String);
 
 /// The store's answer to a failure of the database.
+#[expect(clippy::needless_pass_by_value, reason = "so that it goes into `map_err` as it is")]
 pub(crate) fn store_error(error: DbErr) -> StoreError {
     match &error {
         DbErr::Type(why) | DbErr::Json(why) => StoreError::Corrupt(why.clone()),

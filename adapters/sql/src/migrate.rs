@@ -50,7 +50,7 @@ impl SqlStore {
     /// wait; the names of those applied. When there is nothing to do this is one short query.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         let shared = self.shared();
-        if missing(shared, applied(shared, &shared.reading()).await?)?.is_empty() {
+        if missing(shared, &applied(shared, &shared.reading()).await?)?.is_empty() {
             return Ok(Vec::new());
         }
         match &shared.database {
@@ -65,7 +65,7 @@ impl SqlStore {
     /// All migrations of this program, the oldest first, and whether the database has them.
     pub async fn migration_status(&self) -> Result<Vec<MigrationStatus>, MigrateError> {
         let shared = self.shared();
-        let missing = missing(shared, applied(shared, &shared.reading()).await?)?;
+        let missing = missing(shared, &applied(shared, &shared.reading()).await?)?;
         let status = |name: String| MigrationStatus { applied: !missing.contains(&name), name };
         Ok(Migrator::names().into_iter().map(status).collect())
     }
@@ -89,7 +89,7 @@ async fn apply(
     }
     // Under the lock the table exists or nobody is making it: a failed look would end PostgreSQL's transaction.
     Migrator::install(&transaction).await.map_err(explain)?;
-    let missing = missing(shared, applied(shared, &transaction).await?)?;
+    let missing = missing(shared, &applied(shared, &transaction).await?)?;
     Migrator::up(&transaction, None).await.map_err(explain)?;
     transaction.commit().await.map_err(explain)?;
     Ok(missing)
@@ -108,7 +108,7 @@ async fn applied(shared: &Shared, connection: &impl ConnectionTrait) -> Result<V
 }
 
 /// The migrations that a database lacks, if it has none that this program does not know.
-fn missing(shared: &Shared, applied: Vec<String>) -> Result<Vec<String>, MigrateError> {
+fn missing(shared: &Shared, applied: &[String]) -> Result<Vec<String>, MigrateError> {
     let known = Migrator::names();
     if let Some(newest) = applied.iter().rfind(|name| !known.contains(name)) {
         return Err(MigrateError::Newer { address: shared.address.to_string(), newest: newest.clone() });

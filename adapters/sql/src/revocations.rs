@@ -47,7 +47,7 @@ impl RevocationRepository for Unit {
     async fn since(&mut self, at: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
         let link = self.reading()?;
         let rows = from(at, now).all(&link).await.map_err(store_error)?;
-        let rows = rows.into_iter().map(revocation).collect::<Result<_, _>>()?;
+        let rows = rows.iter().map(revocation).collect::<Result<_, _>>()?;
         self.keep(link);
         Ok(rows)
     }
@@ -75,7 +75,7 @@ fn later_of_each(revocations: &[Revocation]) -> Vec<Revocation> {
     sorted
 }
 
-fn revocation(row: Model) -> Result<Revocation, StoreError> {
+fn revocation(row: &Model) -> Result<Revocation, StoreError> {
     Ok(Revocation {
         session: SessionId::from_uuid(row.session_id),
         at: instant("revocations.revoked_at", row.revoked_at)?,

@@ -1,13 +1,16 @@
 //! The use of a refresh token: the statement that runs most.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::sessions::{Rotated, Rotation};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryResult, Statement, Value,
+};
 use uuid::Uuid;
 
-use crate::entity::session;
+use crate::entity::{names, session};
 use crate::error::store_error;
 use crate::link::Link;
 use crate::sessions::session;
@@ -17,7 +20,11 @@ const ONE: &str = "UPDATE sessions SET generation = generation + 1, refresh_dige
     used_at_4 = used_at_3, used_at_3 = used_at_2, used_at_2 = used_at_1, used_at_1 = $2, last_seen_at = $2, \
     idle_expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
     WHERE id = $4 AND generation = $5 AND refresh_digest = $6 \
-    AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2 RETURNING *";
+    AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2";
+
+/// Each by its name: a statement that says `*` would break when a newer replica adds a column.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| names(session::Column::iter()));
+static ONE_RETURNING: LazyLock<String> = LazyLock::new(|| format!("{ONE} RETURNING {}", *COLUMNS));
 
 /// The same for several at once.
 const MANY: &str = "UPDATE sessions SET generation = sessions.generation + 1, refresh_digest = use.column1, \
@@ -70,7 +77,7 @@ impl RotationRow {
 
     /// The statement for this use alone.
     pub(crate) fn statement(&self, backend: DbBackend) -> Statement {
-        Statement::from_sql_and_values(backend, ONE, self.values())
+        Statement::from_sql_and_values(backend, ONE_RETURNING.as_str(), self.values())
     }
 }
 
@@ -91,7 +98,7 @@ fn on_sqlite(rows: &[RotationRow]) -> Statement {
     let marks = vec!["(?, ?, ?, ?, ?, ?)"; places].join(", ");
     let nothing = std::iter::repeat_n(Value::BigInt(None), 6 * (places - rows.len()));
     let values = rows.iter().flat_map(RotationRow::values).chain(nothing);
-    let sql = format!("{MANY} FROM (VALUES {marks}) AS use {MANY_LIVE} RETURNING *");
+    let sql = format!("{MANY} FROM (VALUES {marks}) AS use {MANY_LIVE} RETURNING {}", *COLUMNS);
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
 
@@ -112,7 +119,7 @@ fn on_postgres(rows: &[RotationRow]) -> Statement {
         numbers(|row| row.generation),
         digests(|row| row.presented),
     ];
-    let sql = format!("{MANY} {MANY_ON_POSTGRES} {MANY_LIVE} RETURNING sessions.*");
+    let sql = format!("{MANY} {MANY_ON_POSTGRES} {MANY_LIVE} RETURNING {}", *COLUMNS);
     Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }
 

@@ -62,7 +62,7 @@ impl SessionRepository for Unit {
         if let Some(after) = after {
             // The last session of the page before is still there, live or not, unless it was purged: then its id,
             // which begins with its instant, has to do.
-            let last = Entity::find_by_id(*after.as_uuid()).one(&link).await.map_err(store_error)?;
+            let last = Entity::find_by_id(*after.as_uuid()).filter(Column::UserId.eq(*user.as_uuid())).one(&link).await.map_err(store_error)?;
             query = query.filter(match last {
                 Some(last) => Column::CreatedAt
                     .lt(last.created_at)

@@ -1,6 +1,6 @@
 //! The contract suites `storage` and `outbox` on both databases.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod databases;
 

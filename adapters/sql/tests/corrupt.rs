@@ -1,6 +1,6 @@
 //! Stored values that cannot be: an error that names the column, never a panic.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod databases;
 

@@ -1,6 +1,6 @@
 //! SQLite's one writer: turns, savepoints and shared COMMITs.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod databases;
 

@@ -1,6 +1,6 @@
 //! What was committed is there after a restart.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod databases;
 

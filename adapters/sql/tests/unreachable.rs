@@ -1,6 +1,6 @@
 //! A server that is not there, goes away, or was restarted.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod databases;
 

@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::event::Event;
 use crate::ids::UserId;
 use crate::origin::Origin;
-use crate::ports::store::Effect;
+use crate::ports::store::{Effect, StoreError};
 use crate::sessions::{RevocationReason, Revoked, revoked_events};
 
 use super::Accounts;
@@ -23,6 +23,12 @@ impl Accounts {
     pub async fn delete(&self, cmd: DeleteAccount) -> Result<bool, Failure> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
+        // Logins of this account that are under way wait for the end of this unit, or were before it: none slips through.
+        if let Some(hash) = tx.credentials().of(cmd.user).await?
+            && !tx.credentials().confirm(cmd.user, &hash).await?
+        {
+            return Err(StoreError::Conflict.into());
+        }
         let revoked = Revoked { at: now, reason: RevocationReason::AccountDeleted };
         let ended = tx.sessions().revoke_all_of(cmd.user, None, revoked).await?;
         let ended = self.sessions.revocations(&ended, now);

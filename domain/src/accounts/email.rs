@@ -4,7 +4,7 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// An e-mail address that is syntactically fine (RFC 5321 §4.1.2 without address literals and comments).
+/// An e-mail address that is syntactically fine (RFC 5321 §4.1.2 without address literals and quoted local parts).
 ///
 /// Two addresses are the same when their [`Email::key`] is: NFKC, lower case, the domain in its ASCII form.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -28,8 +28,8 @@ impl Email {
     /// The most bytes an address may have (RFC 5321 §4.5.3.1.3).
     pub const MAX_BYTES: usize = 254;
 
-    /// Reads an address: spaces around it are dropped (line ends and tabs are not), compatibility characters (full-width letters and
-    /// the like) become the plain ones before anything is checked, and the domain becomes its lower-case ASCII form.
+    /// Reads an address: spaces around it are dropped (line ends and tabs are not), compatibility characters
+    /// (full-width letters and the like) become the plain ones before anything is checked, and the domain becomes its lower-case ASCII form.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         if text.len() > 4 * Self::MAX_BYTES {
             return Err(EmailError::TooLong);
@@ -41,8 +41,8 @@ impl Email {
             return Err(EmailError::Malformed);
         }
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError::Malformed)?;
-        // The host parser would decode a percent sign.
-        if domain.starts_with('[') || domain.ends_with('.') || domain.contains('%') {
+        // The host parser would decode a percent sign; a quoted local part would be a second spelling of a plain one.
+        if local.contains('"') || domain.starts_with('[') || domain.ends_with('.') || domain.contains('%') {
             return Err(EmailError::Malformed);
         }
         let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else { return Err(EmailError::Malformed) };
@@ -56,7 +56,8 @@ impl Email {
         }
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         email_address::EmailAddress::parse_with_options(&address, options).map_err(|_| EmailError::Malformed)?;
-        let key = address.to_lowercase().nfkc().collect();
+        // The lower-case sigma at the end of a word is the same letter.
+        let key = address.to_lowercase().replace('ς', "σ").nfkc().collect();
         Ok(Self { address, key })
     }
 

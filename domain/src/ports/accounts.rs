@@ -44,7 +44,8 @@ pub trait CredentialRepository: Send {
     async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError>;
 
     /// Whether the password of the account is still `hash`. `true` MUST hold until this unit ends: a concurrent
-    /// [`CredentialRepository::replace`] waits for the end, or makes this answer `false`.
+    /// [`CredentialRepository::replace`], `confirm` or [`UserRepository::delete`] waits for the end, or makes this
+    /// answer `false`. Units that wait get their turns in order, so that many logins cannot hold up their owner.
     async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Puts `new` in the place of `old`; `false`, and nothing changed, when the password is not `old` any more.

@@ -46,7 +46,12 @@ impl Sessions {
     pub async fn revoke(&self, cmd: RevokeSession) -> Result<bool, Failure> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
-        let live = tx.sessions().by_id(cmd.session).await?.is_some_and(|s| s.user == cmd.user && s.is_live(now));
+        let session = tx.sessions().by_id(cmd.session).await?.filter(|session| session.user == cmd.user);
+        if session.as_ref().is_some_and(|session| session.revoked.is_some()) {
+            // Another replica was first, or an answer was lost: from here on this one knows too.
+            self.remember(&self.policy.revocations(&[cmd.session], now));
+        }
+        let live = session.is_some_and(|session| session.is_live(now));
         if !live || !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
             return Ok(false);
         }

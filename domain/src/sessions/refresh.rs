@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
+use crate::secret::SecretString;
 use crate::{Failure, Timestamp};
 
 use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events};
@@ -11,7 +12,7 @@ use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session,
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// What the client presents.
-    pub token: String,
+    pub token: SecretString,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -44,7 +45,7 @@ impl Sessions {
     /// session and is announced.
     pub async fn refresh(&self, cmd: Refresh) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
         let now = self.clock.now();
-        let presented = self.refresh_tokens.open(&cmd.token).ok_or(RefreshError::Invalid)?;
+        let presented = self.refresh_tokens.open(cmd.token.expose()).ok_or(RefreshError::Invalid)?;
         let successor = self.refresh_tokens.successor(&presented);
         let rotation = Rotation {
             session: presented.session,

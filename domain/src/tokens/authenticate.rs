@@ -26,6 +26,8 @@ impl Tokens {
 
     pub(super) fn accept(&self, token: &str, now: Timestamp) -> Option<Claims> {
         let claims = self.verifier.verify(token, now).ok()?;
-        (!self.revocations.is_revoked(claims.session)).then_some(claims)
+        // A lifetime that was shortened holds for older tokens too: their revocation is not remembered for longer.
+        let outlived = now >= claims.issued_at.plus(self.access_ttl);
+        (!outlived && !self.revocations.is_revoked(claims.session)).then_some(claims)
     }
 }

@@ -1,10 +1,15 @@
 //! Taking the signing keys into use, and publishing them.
 
+use std::time::Duration;
+
 use crate::Failure;
 use crate::ports::store::{StoreError, Unique};
 use crate::ports::tokens::{LiveKey, PublishedKeys, TokenError};
 
 use super::{Algorithm, SigningKey, Tokens};
+
+/// How far the clocks of replicas may be apart when they start together.
+const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// Why the signing keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +76,8 @@ impl Tokens {
             public: pair.public,
             sealed_private,
             created_at: now,
-            activates_at: now,
+            // A replica whose clock is behind can sign with it at once.
+            activates_at: now.minus(CLOCK_SKEW),
             retires_at: None,
         };
         let mut tx = self.store.begin().await.map_err(Failure::from)?;

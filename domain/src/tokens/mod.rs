@@ -8,6 +8,7 @@ mod key;
 mod keys;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ports::ambient::Clock;
 use crate::ports::security::Vault;
@@ -33,10 +34,12 @@ pub struct Tokens {
     refresh_tokens: Arc<dyn RefreshTokenCodec>,
     revocations: Arc<dyn RevocationList>,
     clock: Arc<dyn Clock>,
+    access_ttl: Duration,
 }
 
 impl Tokens {
     /// The capability over its ports.
+    #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
     pub fn new(
         store: Arc<dyn Store>,
         verifier: Arc<dyn TokenVerifier>,
@@ -45,7 +48,8 @@ impl Tokens {
         refresh_tokens: Arc<dyn RefreshTokenCodec>,
         revocations: Arc<dyn RevocationList>,
         clock: Arc<dyn Clock>,
+        access_ttl: Duration,
     ) -> Self {
-        Self { store, verifier, keys, vault, refresh_tokens, revocations, clock }
+        Self { store, verifier, keys, vault, refresh_tokens, revocations, clock, access_ttl }
     }
 }

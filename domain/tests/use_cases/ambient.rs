@@ -32,7 +32,7 @@ async fn a_use_case_reads_the_clock_once() {
     let user = read_once(&world).accounts.register(registration("ann")).await.expect("an account");
     let (_, pair) = read_once(&world).sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
     let token = pair.refresh_token.expose().to_owned();
-    read_once(&world).sessions.refresh(Refresh { token, origin: origin() }).await.expect("new tokens");
+    read_once(&world).sessions.refresh(Refresh { token: token.into(), origin: origin() }).await.expect("new tokens");
     let query = ListSessions { user: user.id, after: None, limit: 5 };
     read_once(&world).sessions.list(query).await.expect("a list");
     let update = UpdateProfile {

@@ -135,7 +135,7 @@ impl World {
 
     pub(crate) async fn refresh(&self, pair: &TokenPair) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
         let token = pair.refresh_token.expose().to_owned();
-        self.app.sessions.refresh(Refresh { token, origin: origin() }).await
+        self.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await
     }
 
     /// Refreshes with a token that is good.

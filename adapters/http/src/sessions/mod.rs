@@ -103,7 +103,7 @@ impl SessionApi {
         let token = fields.required("refresh_token", Ok::<_, Reason>);
         fields.finish()?;
         let token = token.ok_or_else(|| Problem::internal("a required member was neither read nor refused"))?;
-        let (pair, _) = self.0.app.sessions.refresh(Refresh { token, origin: origin.0 }).await?;
+        let (pair, _) = self.0.app.sessions.refresh(Refresh { token: token.into(), origin: origin.0 }).await?;
         Ok(Found(TokensView(pair)))
     }
 

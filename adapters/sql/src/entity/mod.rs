@@ -8,3 +8,10 @@ pub(crate) mod revocation;
 pub(crate) mod session;
 pub(crate) mod signing_key;
 pub(crate) mod user;
+
+use sea_orm::IdenStatic;
+
+/// The columns of a table as a statement lists them.
+pub(crate) fn names(columns: impl Iterator<Item = impl IdenStatic>) -> String {
+    columns.map(|column| column.as_str()).collect::<Vec<_>>().join(", ")
+}

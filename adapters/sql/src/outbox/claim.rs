@@ -1,15 +1,17 @@
 //! Claiming deliveries.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::EventId;
 use portcullis_domain::ports::delivery::{Delivery, Retry};
 use portcullis_domain::ports::store::StoreError;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Iterable, Statement};
 
 use crate::column::{corrupt, count, instant};
-use crate::entity::outbox::Model;
+use crate::entity::names;
+use crate::entity::outbox::{Column, Model};
 use crate::error::store_error;
 use crate::store::Shared;
 use crate::unit::finish;
@@ -27,18 +29,31 @@ macro_rules! due {
     };
 }
 const ANY: &str = concat!("SELECT 1 ", due!(), " LIMIT 1");
-pub(crate) const SQLITE: &str = concat!(
+const SQLITE: &str = concat!(
     "UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE sequence IN (SELECT o.sequence ",
     due!(),
-    " ORDER BY o.sequence LIMIT $3) RETURNING *"
+    " ORDER BY o.sequence LIMIT $3) RETURNING "
 );
-pub(crate) const POSTGRES: &str = concat!(
-    "WITH due AS MATERIALIZED (SELECT o.sequence ",
+const POSTGRES: &str = concat!(
+    "WITH due AS MATERIALIZED (SELECT o.sequence AS place ",
     due!(),
     " ORDER BY o.sequence LIMIT $3 FOR UPDATE OF o SKIP LOCKED) \
-     UPDATE outbox SET due_at = $2, attempts = attempts + 1 FROM due WHERE outbox.sequence = due.sequence \
-     RETURNING outbox.*"
+     UPDATE outbox SET due_at = $2, attempts = attempts + 1 FROM due WHERE outbox.sequence = due.place RETURNING "
 );
+/// The columns by their names: a statement that says `*` would break when a newer replica adds one.
+static CLAIM_ON_SQLITE: LazyLock<String> = LazyLock::new(|| format!("{SQLITE}{}", names(Column::iter())));
+static CLAIM_ON_POSTGRES: LazyLock<String> = LazyLock::new(|| format!("{POSTGRES}{}", names(Column::iter())));
+
+/// The statement that claims.
+pub(crate) fn statement(backend: DbBackend, limit: u32, at: Timestamp, lease: Duration) -> Statement {
+    let sql = match backend {
+        DbBackend::Postgres => CLAIM_ON_POSTGRES.as_str(),
+        _ => CLAIM_ON_SQLITE.as_str(),
+    };
+    let values = [at.as_unix_micros().into(), at.plus(lease).as_unix_micros().into(), i64::from(limit).into()];
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
 /// One claimer after the other, and one who gives back: the next sees what this one has done, because its statement
 /// begins after the lock is held. In a queue the statistics are always old: the plan must not depend on them.
 pub(super) const LOCK: &str = "SELECT set_config('enable_seqscan', 'off', true), \
@@ -58,14 +73,11 @@ pub(super) async fn claim(
         return Ok(Vec::new());
     }
     let link = shared.writing().await.map_err(store_error)?;
-    let values = [at.as_unix_micros().into(), at.plus(lease).as_unix_micros().into(), i64::from(limit).into()];
-    let update = match link.get_database_backend() {
-        DbBackend::Postgres => {
-            link.query_one_raw(link.statement(LOCK, [])).await.map_err(store_error)?;
-            link.statement(POSTGRES, values)
-        }
-        _ => link.statement(SQLITE, values),
-    };
+    let backend = link.get_database_backend();
+    if backend == DbBackend::Postgres {
+        link.query_one_raw(link.statement(LOCK, [])).await.map_err(store_error)?;
+    }
+    let update = statement(backend, limit, at, lease);
     let rows = link.query_all_raw(update).await.map_err(store_error)?;
     let rows = rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<Vec<_>, _>>();
     let mut rows = rows.map_err(store_error)?;

@@ -123,7 +123,7 @@ impl Writer {
     /// After a failure of the transaction itself the connection's state is unknown: a new one takes its place. A
     /// database in memory lives in its connection and has no such failures.
     async fn recover(&mut self, error: &DbErr) {
-        if is_busy(error) {
+        if is_busy(error) || matches!(self.opener, Opener::Memory) {
             return;
         }
         tracing::error!(%error, "the database file could not be written; its connection is opened anew");

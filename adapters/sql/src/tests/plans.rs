@@ -45,13 +45,12 @@ fn statements(backend: DbBackend) -> Vec<Statement> {
         written(&words(sessions::PURGE), &[number.clone(), number.clone()]),
     ];
     all.push(many(&vec![row; 8], backend));
+    all.push(outbox::claim::statement(backend, 10, Timestamp::UNIX_EPOCH, std::time::Duration::ZERO));
     match backend {
         DbBackend::Postgres => {
-            all.push(written(outbox::claim::POSTGRES, &[number.clone(), number.clone(), number]));
             all.push(written(outbox::settle::DONE, &[vec![id].into()]));
         }
         _ => {
-            all.push(written(outbox::claim::SQLITE, &[number.clone(), number.clone(), number]));
             all.push(outbox::settle::delete(&[id; 5]));
         }
     }
@@ -82,6 +81,7 @@ async fn hot_statements_on_sqlite_scan_no_table() {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
 #[tokio::test]
 async fn hot_statements_on_postgres_can_do_without_reading_a_whole_table() {
     let server = std::env::var("PORTCULLIS_TEST_POSTGRES")

@@ -46,6 +46,7 @@ pub(crate) struct Arrivals {
 
 impl Passenger {
     /// A unit whose first wish is the use of a refresh token; any other is given back.
+    #[expect(clippy::result_large_err, reason = "it is no error but goes on to somebody else")]
     pub(crate) fn try_from(entry: Entry) -> Result<Self, Entry> {
         match entry {
             Entry { first: Command::Rotate(row, reply), rest } => Ok(Self { row, reply, rest }),

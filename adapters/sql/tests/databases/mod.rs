@@ -60,6 +60,7 @@ impl Drop for Folder {
 }
 
 /// The server that tests use.
+#[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
 pub(crate) fn server() -> String {
     std::env::var("PORTCULLIS_TEST_POSTGRES").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned())
 }
