@@ -86,6 +86,7 @@ pub struct Sessions {
     pub idle_ttl: Duration,
     pub absolute_ttl: Duration,
     pub reuse_grace: Duration,
+    pub max_per_account: u32,
 }
 
 /// Password rules and the cost of hashing.
@@ -193,9 +194,10 @@ impl Config {
                 idle_ttl: v.duration("sessions.idle_ttl", 1, 10 * 365 * 86_400)?,
                 absolute_ttl: v.duration("sessions.absolute_ttl", 1, 10 * 365 * 86_400)?,
                 reuse_grace: v.duration("sessions.reuse_grace", 0, 60)?,
+                max_per_account: v.number("sessions.max_per_account", 1, 1_000)?,
             },
             passwords: Passwords {
-                min_length: v.number("passwords.min_length", 8, 128)?,
+                min_length: v.number("passwords.min_length", 8, 64)?,
                 memory_kib: v.number("passwords.memory_kib", 8, 1_048_576)?,
                 iterations: v.number("passwords.iterations", 1, 64)?,
                 parallelism: v.number("passwords.parallelism", 1, 64)?,

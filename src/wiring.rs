@@ -134,6 +134,7 @@ pub(crate) fn app(
             idle_ttl: config.sessions.idle_ttl,
             absolute_ttl: config.sessions.absolute_ttl,
             reuse_grace: config.sessions.reuse_grace,
+            max_per_account: config.sessions.max_per_account,
             announce_refreshes: config.events.announce_refreshes,
         },
     };

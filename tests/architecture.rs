@@ -74,15 +74,15 @@ fn files(folder: &str) -> Vec<PathBuf> {
     let (mut found, mut open) = (Vec::new(), vec![root().join(folder)]);
     while let Some(folder) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.map(|entry| entry.unwrap()) {
+        for entry in entries.map(|entry| entry.expect("a folder is listed")) {
             let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
             if name.starts_with('.') || matches!(name.as_str(), "target" | "node_modules" | "__pycache__") {
                 continue;
             }
-            if entry.file_type().unwrap().is_dir() {
+            if entry.file_type().expect("an entry has a type").is_dir() {
                 open.push(path);
             } else {
-                found.push(path.strip_prefix(root()).unwrap().to_owned());
+                found.push(path.strip_prefix(root()).expect("a file lies below the root").to_owned());
             }
         }
     }

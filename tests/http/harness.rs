@@ -109,7 +109,8 @@ impl House {
             idle_ttl: 30 * day,
             absolute_ttl: 90 * day,
             reuse_grace: Duration::from_secs(10),
-            announce_refreshes: false,
+            max_per_account: 100,
+        announce_refreshes: false,
         };
         let app =
             Arc::new(App::new(ports, Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions }));
@@ -192,6 +193,7 @@ impl Ask {
         self.header("authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
     pub(crate) fn json(self, body: Value) -> Self {
         self.raw("application/json", body.to_string())
     }

@@ -9,6 +9,13 @@ pub(crate) struct Fact {
     pub(crate) session: String,
 }
 
+impl Fact {
+    /// Refused logins are told when they are told: attempts on an account must not hold up its events.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.name != "login.failed"
+    }
+}
+
 /// The facts about one account, in the order of their commits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Story {

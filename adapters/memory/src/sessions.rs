@@ -57,6 +57,14 @@ impl SessionRepository for Unit {
         })
     }
 
+    async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        self.look(|view| {
+            let live = view.sessions_of(user).into_iter().filter(|session| session.is_live(now));
+            live.skip(keep).take(100).map(|session| session.id).collect()
+        })
+    }
+
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {
         self.change(|view| {
             let session = view.session(rotation.session);

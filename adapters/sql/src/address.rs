@@ -1,10 +1,11 @@
 //! Where the database is.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::sqlite::SqliteConnectOptions;
 
 /// A database address, understood. Shown without its password.
@@ -53,7 +54,7 @@ impl Address {
                 Err(format!("it has an unknown parameter `{}`", unknown_parameter(rest).unwrap_or_default()))
             }
             Some(("postgres" | "postgresql", _)) => match PgConnectOptions::from_str(url) {
-                Ok(options) => Ok(Self::Postgres(Box::new(options))),
+                Ok(options) => Ok(Self::Postgres(Box::new(plain_at_home(url, options)))),
                 Err(error) => Err(error.to_string()),
             },
             Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
@@ -79,6 +80,17 @@ impl Address {
         let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;
         Ok(Self::File(options.get_filename().to_owned()))
     }
+}
+
+/// What does not leave the machine is not encrypted, unless the address asks for it: a handshake would take longer
+/// than everything else at the start. Anywhere else sqlx's default holds, which is TLS if the server has it.
+fn plain_at_home(url: &str, options: PgConnectOptions) -> PgConnectOptions {
+    let asked = url.contains("sslmode=") || url.contains("ssl-mode=");
+    let host = options.get_host();
+    let home = options.get_socket().is_some()
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if home && !asked { options.ssl_mode(PgSslMode::Disable) } else { options }
 }
 
 impl fmt::Display for Address {
@@ -108,6 +120,20 @@ mod tests {
         assert_eq!(address.to_string(), "postgres://db.example:6543/auth");
         assert_eq!(Address::parse("sqlite://data/portcullis.db").unwrap().to_string(), "sqlite://data/portcullis.db");
         assert_eq!(Address::parse("sqlite::memory:").unwrap().to_string(), "sqlite::memory:");
+    }
+
+    #[test]
+    fn only_what_stays_on_the_machine_is_plain_unless_asked() {
+        let mode = |url: &str| match Address::parse(url).unwrap() {
+            Address::Postgres(options) => options.get_ssl_mode(),
+            _ => panic!("{url} is a PostgreSQL address"),
+        };
+        for url in ["postgres://a@127.0.0.1/x", "postgres://a@localhost/x", "postgres://a@[::1]:5432/x"] {
+            assert!(matches!(mode(url), PgSslMode::Disable), "{url}");
+            assert!(matches!(mode(&format!("{url}?sslmode=require")), PgSslMode::Require), "{url}");
+        }
+        assert!(matches!(mode("postgres://a@db.example/x"), PgSslMode::Prefer));
+        assert!(matches!(mode("postgres://a@10.0.0.1/x?sslmode=verify-full"), PgSslMode::VerifyFull));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //!
 //! The address decides: `sqlite://data/portcullis.db`, `sqlite::memory:`, `postgres://user:password@host/database`
 //! (also `postgresql://`). A schema other than `public` is chosen as with libpq:
-//! `?options=-csearch_path%3Dportcullis`.
+//! `?options=-csearch_path%3Dportcullis`. To a server on the same machine the connection is plain, anywhere else it is
+//! TLS if the server has it; `?sslmode=` as with libpq decides otherwise. PostgreSQL must be 12 or later.
 //!
 //! - **SQLite**: readers side by side, one writer. Units of work take turns in the writer's open transaction, each
 //!   behind a savepoint, and all that waited share one COMMIT, which is one fsync.
 //! - **PostgreSQL**: reads go straight to the pool, the transaction begins at the first write, READ COMMITTED.
+//! - On both, refresh tokens of different sessions that are used at the same time share one statement and one COMMIT.
 
 mod accounts;
 mod address;

@@ -62,7 +62,11 @@ impl SessionRepository for Unit {
         if let Some(after) = after {
             // The last session of the page before is still there, live or not, unless it was purged: then its id,
             // which begins with its instant, has to do.
-            let last = Entity::find_by_id(*after.as_uuid()).filter(Column::UserId.eq(*user.as_uuid())).one(&link).await.map_err(store_error)?;
+            let last = Entity::find_by_id(*after.as_uuid())
+                .filter(Column::UserId.eq(*user.as_uuid()))
+                .one(&link)
+                .await
+                .map_err(store_error)?;
             query = query.filter(match last {
                 Some(last) => Column::CreatedAt
                     .lt(last.created_at)
@@ -74,6 +78,14 @@ impl SessionRepository for Unit {
         let rows = rows.into_iter().map(session).collect::<Result<_, _>>()?;
         self.keep(link);
         Ok(rows)
+    }
+
+    async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
+        let link = self.reading()?;
+        let query = live(user, now, 100).offset(u64::from(keep)).select_only().column(Column::Id);
+        let ids: Vec<uuid::Uuid> = query.into_tuple().all(&link).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(ids.into_iter().map(SessionId::from_uuid).collect())
     }
 
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {

@@ -28,6 +28,9 @@ pub trait SessionRepository: Send {
         limit: u32,
     ) -> Result<Vec<Session>, StoreError>;
 
+    /// The sessions of an account that are live at `now`, without the `keep` newest; at most 100 of them.
+    async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError>;
+
     /// Uses a refresh token. Of any number of concurrent uses of one token exactly one MUST be
     /// [`Rotated::First`], with [`Rotation::apply`] done; the others get [`Rotation::verdict`] on what it left.
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError>;

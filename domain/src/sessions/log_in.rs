@@ -9,7 +9,7 @@ use crate::ports::store::{Effect, StoreError};
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
-use super::{Session, Sessions, TokenFamily, TokenPair};
+use super::{RevocationReason, Revoked, Session, Sessions, TokenFamily, TokenPair, revoked_events};
 
 /// Somebody who says who they are.
 #[derive(Clone, Debug)]
@@ -116,6 +116,17 @@ impl Sessions {
         if !still_right {
             return Ok(Attempt::Overtaken(user.id));
         }
+        let keep = self.policy.max_per_account.saturating_sub(1);
+        let mut displaced = Vec::new();
+        for oldest in tx.sessions().beyond(user.id, now, keep).await? {
+            if tx.sessions().revoke(oldest, Revoked { at: now, reason: RevocationReason::Displaced }).await? {
+                displaced.push(oldest);
+            }
+        }
+        let displaced = self.policy.revocations(&displaced, now);
+        if !displaced.is_empty() {
+            tx.revocations().add(&displaced).await?;
+        }
         tx.sessions().insert(&pair.session).await?;
         let event = Event::SessionStarted {
             user_id: user.id,
@@ -124,7 +135,10 @@ impl Sessions {
             user_agent: cmd.origin.user_agent.clone(),
         };
         let traceparent = cmd.origin.traceparent.clone();
-        tx.commit(now, vec![Effect::Publish { event, traceparent }]).await?;
+        let mut effects = revoked_events(user.id, &displaced, RevocationReason::Displaced, &cmd.origin);
+        effects.push(Effect::Publish { event, traceparent });
+        tx.commit(now, effects).await?;
+        self.remember(&displaced);
         Ok(Attempt::Started(Box::new((user, pair))))
     }
 

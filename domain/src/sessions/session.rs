@@ -96,10 +96,12 @@ pub enum RevocationReason {
     AccountDeleted,
     /// A client revoked one of its tokens (RFC 7009).
     TokenRevoked,
+    /// A newer session took its place: an account has only so many.
+    Displaced,
 }
 
 impl RevocationReason {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Logout, "logout"),
         (Self::LogoutAll, "logout_all"),
         (Self::RevokedByOwner, "revoked_by_owner"),
@@ -107,6 +109,7 @@ impl RevocationReason {
         (Self::PasswordChanged, "password_changed"),
         (Self::AccountDeleted, "account_deleted"),
         (Self::TokenRevoked, "token_revoked"),
+        (Self::Displaced, "displaced"),
     ];
 
     /// The public name.
@@ -131,6 +134,8 @@ pub struct SessionPolicy {
     pub absolute_ttl: std::time::Duration,
     /// How long a used refresh token still gives its successor.
     pub reuse_grace: std::time::Duration,
+    /// How many live sessions an account may have; a login beyond it ends the oldest.
+    pub max_per_account: u32,
     /// Whether each refresh is announced by an event.
     pub announce_refreshes: bool,
 }

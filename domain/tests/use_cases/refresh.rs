@@ -163,7 +163,9 @@ async fn a_thousand_parallel_uses_give_one_successor_a067_b12() {
     let tasks: Vec<_> = (0..1_000)
         .map(|_| {
             let (world, token) = (world.clone(), pair.refresh_token.expose().to_owned());
-            tokio::spawn(async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await })
+            tokio::spawn(
+                async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await },
+            )
         })
         .collect();
     let (mut rotated, mut successors) = (0, HashSet::new());

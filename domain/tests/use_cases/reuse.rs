@@ -69,7 +69,9 @@ async fn racing_reuses_are_announced_once() {
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let (world, token) = (world.clone(), stolen.refresh_token.expose().to_owned());
-            tokio::spawn(async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await })
+            tokio::spawn(
+                async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await },
+            )
         })
         .collect();
     let mut reused = 0;
@@ -95,7 +97,9 @@ async fn thief_and_owner_never_hold_two_live_tokens_i6() {
         let tasks: Vec<_> = (0..24)
             .map(|number| {
                 let (world, token) = (world.clone(), tokens[number % 2].clone());
-                tokio::spawn(async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await })
+                tokio::spawn(async move {
+                    world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await
+                })
             })
             .collect();
         for task in tasks {

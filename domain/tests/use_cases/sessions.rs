@@ -7,7 +7,9 @@ use portcullis_domain::App;
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::SessionId;
 use portcullis_domain::ports::sessions::RevocationList;
-use portcullis_domain::sessions::{ListSessions, RefreshError, RevocationReason, RevokeSession, TokenPair};
+use portcullis_domain::sessions::{
+    ListSessions, RefreshError, RevocationReason, RevokeSession, SessionPolicy, TokenPair,
+};
 use portcullis_memory::MemoryRevocations;
 
 use crate::world::{DAY, MINUTE, SECOND, World, origin, policy, settings};
@@ -60,6 +62,39 @@ async fn pages_are_complete_and_say_whether_there_are_more() {
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 10, "every session once");
     let query = ListSessions { user: user.id, after: None, limit: u32::MAX };
     assert_eq!(world.app.sessions.list(query).await.expect("a page").0.len(), 10, "the largest limit is fine");
+}
+
+#[tokio::test]
+async fn a_login_beyond_the_limit_ends_the_oldest_session_and_announces_it() {
+    let world = World::with_policy(SessionPolicy { max_per_account: 3, ..policy() }).await;
+    let (user, first) = world.signed_in("ann").await;
+    let (_, stranger) = world.signed_in("ben").await;
+    let mut pairs = vec![first];
+    for number in 1..6 {
+        world.clock.advance(SECOND);
+        pairs.push(world.log_in("ann").await);
+        let events = world.events().await;
+        let started = |event: &&Event| matches!(event, Event::SessionStarted { .. });
+        assert_eq!(events.iter().filter(started).count(), 1, "the login is announced: {events:?}");
+        let ended = events.iter().filter_map(|event| match event {
+            Event::SessionRevoked { user_id, session_id, reason: RevocationReason::Displaced, .. } => {
+                assert_eq!(*user_id, user.id);
+                Some(*session_id)
+            }
+            _ => None,
+        });
+        let expected = (number >= 3).then(|| pairs[number - 3].session.id);
+        assert_eq!(ended.collect::<Vec<_>>(), Vec::from_iter(expected), "so is the end of the oldest session");
+        assert_eq!(events.len(), 1 + usize::from(number >= 3), "and nothing else: {events:?}");
+    }
+    for old in &pairs[..3] {
+        assert_eq!(world.caller(old), None, "the access token of a displaced session is refused at once");
+        assert!(matches!(world.refresh(old).await, Err(RefreshError::Invalid)), "and its refresh token");
+        let revoked = world.session(old.session.id).await.and_then(|session| session.revoked);
+        assert_eq!(revoked.map(|revoked| revoked.reason), Some(RevocationReason::Displaced));
+    }
+    assert_eq!(listed(&world, &pairs[5]).await, [5, 4, 3].map(|number: usize| pairs[number].session.id));
+    world.calls(&stranger);
 }
 
 #[tokio::test]
@@ -227,7 +262,7 @@ async fn purging_forgets_what_ended_long_ago_and_nothing_else() {
 
 #[tokio::test]
 async fn purging_goes_on_until_all_is_gone() {
-    let world = World::new().await;
+    let world = World::with_policy(SessionPolicy { max_per_account: 5_000, ..policy() }).await;
     world.register("ann").await;
     for _ in 0..2_100 {
         world.log_in("ann").await;

@@ -51,6 +51,7 @@ pub(crate) fn policy() -> SessionPolicy {
         idle_ttl: 30 * DAY,
         absolute_ttl: 90 * DAY,
         reuse_grace: 10 * SECOND,
+        max_per_account: 100,
         announce_refreshes: false,
     }
 }

@@ -58,6 +58,7 @@ macro_rules! storage_contract {
             only_live_sessions_are_listed,
             pages_of_sessions_are_complete,
             a_page_goes_on_after_a_session_that_ended_meanwhile,
+            the_sessions_beyond_the_newest_are_found,
             a_session_is_revoked_once,
             the_first_revocation_stands,
             of_racing_revocations_one_ends_the_session,

@@ -12,7 +12,7 @@ use super::samples::{
     at, begin, commit, digest, kept, refused, scope, session, session_in, stored_session, stored_user, user,
 };
 
-const REASONS: [RevocationReason; 7] = [
+const REASONS: [RevocationReason; 8] = [
     RevocationReason::Logout,
     RevocationReason::LogoutAll,
     RevocationReason::RevokedByOwner,
@@ -20,6 +20,7 @@ const REASONS: [RevocationReason; 7] = [
     RevocationReason::PasswordChanged,
     RevocationReason::AccountDeleted,
     RevocationReason::TokenRevoked,
+    RevocationReason::Displaced,
 ];
 
 fn extremes(plain: &Session) -> Vec<Session> {
@@ -169,4 +170,33 @@ pub async fn a_page_goes_on_after_a_session_that_ended_meanwhile(storage: &Stora
     let page: Vec<_> = page.into_iter().map(|session| session.id).collect();
     let rest = [sessions[2].id, sessions[1].id, sessions[0].id];
     assert_eq!(page, rest, "a page goes on after a session that ended meanwhile");
+}
+
+/// Live ones only, the newest kept, at most 100.
+pub async fn the_sessions_beyond_the_newest_are_found(storage: &Storage) {
+    let promise = "the live sessions of the account without the newest are found";
+    let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
+    let mut sessions: Vec<_> = (0..7).map(|second| session(&ann, at(second))).collect();
+    sessions[2].revoked = Some(Revoked { at: at(8), reason: RevocationReason::Logout });
+    sessions[4].idle_expires_at = at(9);
+    for one in sessions.iter().chain([&session(&ben, at(0))]) {
+        stored_session(&storage.store, one).await;
+    }
+    let live = [6, 5, 3, 1, 0].map(|number: usize| sessions[number].id);
+    let mut tx = begin(&storage.store).await;
+    for keep in 0..8_usize {
+        let mut found = kept(tx.sessions().beyond(ann.id, at(9), keep as u32).await, promise);
+        found.sort();
+        let mut expected = live.get(keep..).unwrap_or_default().to_vec();
+        expected.sort();
+        assert_eq!(found, expected, "{promise}: without {keep}");
+    }
+    assert_eq!(kept(tx.sessions().beyond(ann.id, at(9), u32::MAX).await, promise), [], "{promise}: without all");
+    drop(tx);
+    let mut tx = begin(&storage.store).await;
+    for number in 0..120 {
+        kept(tx.sessions().insert(&session(&ben, at(number))).await, "a session is added");
+    }
+    let found = kept(tx.sessions().beyond(ben.id, at(130), 5).await, promise);
+    assert_eq!(found.len(), 100, "at most 100 are given at once, the unit's own among them");
 }

@@ -130,7 +130,7 @@ pub async fn after_an_error_every_later_call_is_refused(storage: &Storage) {
     }
 }
 
-const CALLS: [&str; 21] = [
+const CALLS: [&str; 22] = [
     "users.insert",
     "users.by_id",
     "users.by_email",
@@ -144,6 +144,7 @@ const CALLS: [&str; 21] = [
     "sessions.insert",
     "sessions.by_id",
     "sessions.live_of",
+    "sessions.beyond",
     "sessions.rotate",
     "sessions.revoke",
     "sessions.revoke_all_of",
@@ -172,6 +173,7 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "sessions.insert" => tx.sessions().insert(&web).await,
         "sessions.by_id" => tx.sessions().by_id(web.id).await.map(drop),
         "sessions.live_of" => tx.sessions().live_of(ann.id, at(1), None, 5).await.map(drop),
+        "sessions.beyond" => tx.sessions().beyond(ann.id, at(1), 0).await.map(drop),
         "sessions.rotate" => tx.sessions().rotate(&rotation(&web, at(1))).await.map(drop),
         "sessions.revoke" => tx.sessions().revoke(web.id, revoked).await.map(drop),
         "sessions.revoke_all_of" => tx.sessions().revoke_all_of(ann.id, None, revoked).await.map(drop),

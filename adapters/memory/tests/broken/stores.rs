@@ -136,6 +136,10 @@ impl SessionRepository for BrokenTx {
         self.tx().sessions().live_of(user, now, after, limit).await
     }
 
+    async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
+        self.tx().sessions().beyond(user, now, keep).await
+    }
+
     async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {
         if self.fault == Fault::ChecksThenRotates
             && let Some(next) = self.by_id(rotation.session).await?.and_then(|session| rotation.apply(&session))

@@ -18,6 +18,15 @@ impl Cost {
         Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, memory_kib, iterations, lanes }
     }
 
+    /// The work that this cost lacks to `wanted`, as a cost: memory filled times passes; `None` when it lacks nothing
+    /// that could be measured.
+    pub(crate) fn missing_to(&self, wanted: &Self) -> Option<Self> {
+        let work = |cost: &Self| u64::from(cost.memory_kib) * u64::from(cost.iterations);
+        let missing = work(wanted).checked_sub(work(self))? / u64::from(wanted.iterations);
+        let memory_kib = u32::try_from(missing).ok().filter(|kib| *kib >= 8 * wanted.lanes)?;
+        Some(Self { memory_kib, ..*wanted })
+    }
+
     /// Whether `self` asks for less than `wanted` in any respect.
     pub(crate) fn is_below(&self, wanted: &Self) -> bool {
         self.algorithm != wanted.algorithm

@@ -28,7 +28,8 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Hashes passwords with argon2id on threads of its own.
 ///
 /// - A stored hash is verified with its own parameters, whatever they are below the ceiling; one that cannot be read
-///   costs what no hash at all costs, and that is what a wrong password costs.
+///   costs what no hash at all costs, and that is what a wrong password costs: also on a hash from before the policy
+///   was raised, which is followed by the work that it lacks.
 /// - Beyond the limits of the line it answers [`HashError::Overloaded`] at once; work that nobody waits for any more
 ///   is not begun.
 pub struct Argon2Hasher {
@@ -113,13 +114,18 @@ impl PasswordHasher for Argon2Hasher {
             tracing::warn!("a stored password hash is unreadable or too costly; its owner cannot log in");
         }
         let stored = known.as_ref().unwrap_or(&self.nobody).clone();
+        let missing = stored.cost.missing_to(&self.cost);
         let password = password.clone();
         let same = self
             .pool
             .run(move |engine| {
                 timed(|| {
                     let output = compute(engine, &stored.cost, &password, &stored.salt, stored.output.len())?;
-                    Ok::<bool, EngineError>(output.as_bytes().ct_eq(stored.output.as_bytes()).into())
+                    let same = bool::from(output.as_bytes().ct_eq(stored.output.as_bytes()));
+                    if let Some(missing) = missing.filter(|_| !same) {
+                        compute(engine, &missing, &password, &stored.salt, TAG_BYTES)?;
+                    }
+                    Ok::<bool, EngineError>(same)
                 })
             })
             .await

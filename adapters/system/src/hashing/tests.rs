@@ -178,6 +178,19 @@ async fn a_verification_computes_once_whatever_the_stored_hash() {
     }
 }
 
+#[test]
+fn a010_a_wrong_password_on_an_old_hash_costs_what_the_policy_costs() {
+    let wanted = Cost::argon2id(19_456, 2, 1);
+    let work = |cost: Cost| u64::from(cost.memory_kib) * u64::from(cost.iterations);
+    for (memory_kib, iterations) in [(4_096, 1), (4_096, 3), (19_456, 1), (12_288, 3), (64, 1)] {
+        let old = Cost::argon2id(memory_kib, iterations, 1);
+        let missing = old.missing_to(&wanted).map_or(0, work);
+        assert!(work(wanted).abs_diff(work(old) + missing) <= 16, "{old:?}");
+    }
+    assert_eq!(wanted.missing_to(&wanted), None);
+    assert_eq!(Cost::argon2id(65_536, 3, 1).missing_to(&wanted), None);
+}
+
 #[tokio::test]
 async fn a008_a_hash_below_the_current_parameters_is_stale_and_one_above_is_not() {
     let of = |memory_kib, iterations, parallelism| {
