@@ -28,6 +28,7 @@ pub(crate) const FIRST_PARTY: (&str, &str) = ("portcullis", "first-party-secret-
 
 /// The service: what the composition root builds, with every port in memory.
 pub(crate) struct House {
+    pub(crate) app: Arc<App>,
     pub(crate) endpoint: Arc<dyn Door>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) hasher: Arc<PlainHasher>,
@@ -110,15 +111,15 @@ impl House {
             absolute_ttl: 90 * day,
             reuse_grace: Duration::from_secs(10),
             max_per_account: 100,
-        announce_refreshes: false,
+            announce_refreshes: false,
         };
         let app =
             Arc::new(App::new(ports, Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions }));
         app.tokens.open_keys(&[Algorithm::Es256]).await.unwrap();
         let health = Arc::new(Health::new(plan.health.clone()));
         let settings = Arc::new(settings(&plan, clock.clone(), random));
-        let endpoint = Arc::new(portcullis_http::public(app, settings, health.clone()));
-        Self { endpoint, clock, hasher, health }
+        let endpoint = Arc::new(portcullis_http::public(app.clone(), settings, health.clone()));
+        Self { app, endpoint, clock, hasher, health }
     }
 
     /// Sends a request.

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use poem::http::{Method, StatusCode};
+use portcullis_domain::accounts::{LoginName, Password};
+use portcullis_domain::origin::Origin;
+use portcullis_domain::sessions::LogIn;
+use portcullis_domain::tokens::Scope;
 use serde_json::json;
 
-use crate::harness::{Answer, Ask, CLIENT, FIRST_PARTY, House, Tokens, encoded, now};
+use crate::harness::{Answer, Ask, CLIENT, FIRST_PARTY, House, PASSWORD, Tokens, encoded, now};
 
 const INTROSPECT: &str = "/oauth2/introspect";
 const REVOKE: &str = "/oauth2/revoke";
@@ -96,20 +100,17 @@ async fn a_hint_says_where_to_look_first_and_no_more() {
 #[tokio::test]
 async fn a080_either_token_ends_its_whole_session() {
     let house = House::new().await;
-    for pick in [|tokens: &Tokens| tokens.access.clone(), |tokens: &Tokens| tokens.refresh.clone()] {
-        let tokens = house
-            .user(if pick(&Tokens { access: "a".into(), refresh: "r".into(), session: String::new() }) == "a" {
-                "ada"
-            } else {
-                "bob"
-            })
-            .await;
+    let access = |tokens: &Tokens| tokens.access.clone();
+    let refresh = |tokens: &Tokens| tokens.refresh.clone();
+    let picks: [(&str, fn(&Tokens) -> String); 2] = [("ada", access), ("bob", refresh)];
+    for (name, pick) in picks {
+        let tokens = house.user(name).await;
         let token = pick(&tokens);
-        revoke(&house, FIRST_PARTY, &token).await;
+        revoke(&house, CLIENT, &token).await;
         assert!(!house.accepts(&tokens.access).await);
         house.refresh(&tokens.refresh).await.is(StatusCode::UNAUTHORIZED);
         assert_eq!(introspect(&house, &token).await.text(), "{\"active\":false}");
-        revoke(&house, FIRST_PARTY, &token).await;
+        revoke(&house, CLIENT, &token).await;
     }
 }
 
@@ -124,12 +125,22 @@ async fn a080_an_unknown_token_gets_the_same_answer() {
 #[tokio::test]
 async fn a079_a_client_cannot_end_the_sessions_of_another() {
     let house = House::new().await;
-    let tokens = house.user("ada").await;
-    for token in [&tokens.access, &tokens.refresh] {
+    house.user("ada").await;
+    let other = LogIn {
+        name: LoginName::parse("ada"),
+        password: Password::present(PASSWORD.to_owned()).unwrap(),
+        client_id: "another".to_owned(),
+        scope: Scope::default(),
+        origin: Origin::default(),
+    };
+    let (_, pair) = house.app.sessions.log_in(other).await.unwrap();
+    let (access, refresh) = (pair.access_token.expose(), pair.refresh_token.expose());
+    for token in [access, refresh] {
         revoke(&house, CLIENT, token).await;
-        assert!(house.accepts(&tokens.access).await);
+        revoke(&house, FIRST_PARTY, token).await;
+        assert!(house.accepts(access).await);
     }
-    house.refresh(&tokens.refresh).await.is(StatusCode::OK);
+    house.refresh(refresh).await.is(StatusCode::OK);
 }
 
 #[tokio::test]

@@ -55,8 +55,11 @@ pub(crate) struct Account {
     pub(crate) person: Person,
     /// The live sessions, each with its newest tokens.
     pub(crate) live: Vec<Tokens>,
-    /// Sessions that ended since the last check.
+    /// Sessions that ended since the last check, and that the service said had ended.
     pub(crate) dead: Vec<Tokens>,
+    /// Sessions that ended since the last check without a word: the database may have committed their end after the
+    /// next process had read all revocations; it learns of the end as it learns what other replicas revoke.
+    pub(crate) quietly_dead: Vec<Tokens>,
     /// What happened so far.
     pub(crate) story: Story,
     /// What was asked for and never answered.
@@ -71,7 +74,16 @@ impl Account {
     /// Nothing has happened.
     pub(crate) fn of(person: Person) -> Self {
         let story = Story::about(&person.email);
-        Self { person, live: Vec::new(), dead: Vec::new(), story, pending: None, touched: true, open: true }
+        Self {
+            person,
+            live: Vec::new(),
+            dead: Vec::new(),
+            quietly_dead: Vec::new(),
+            story,
+            pending: None,
+            touched: true,
+            open: true,
+        }
     }
 
     /// The tokens of a live session.
@@ -134,6 +146,6 @@ impl Account {
         self.live = live;
         let dead: Vec<Tokens> = dead;
         self.story.tell_revoked(dead.iter().map(|tokens| tokens.session.clone()));
-        self.dead.extend(dead);
+        if self.pending.is_none() { self.dead.extend(dead) } else { self.quietly_dead.extend(dead) }
     }
 }

@@ -50,7 +50,7 @@ impl Answer {
 
 /// A client that shares no connection with others.
 pub(crate) fn http() -> Client {
-    let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).pool_max_idle_per_host(64);
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).pool_max_idle_per_host(64);
     client.build().expect("a client can be built")
 }
 

@@ -11,9 +11,7 @@ use crate::client::Client;
 use crate::judge::judge;
 use crate::place::Place;
 use crate::service::{Service, Settings};
-
-/// How soon a revocation is known everywhere.
-const KNOWN_WITHIN: Duration = Duration::from_millis(2_500);
+use crate::settle::KNOWN_WITHIN;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_of_one_replica_live_and_die_on_the_other() {

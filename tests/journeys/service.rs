@@ -37,6 +37,8 @@ impl Settings {
             ("PORTCULLIS__TOKENS__ISSUER", ISSUER),
             ("PORTCULLIS__OAUTH__CLIENTS", &format!("{}:{}", CLIENT.0, CLIENT.1)),
             ("PORTCULLIS__LOG__FORMAT", "json"),
+            // Not what is tested, and tests share their disk with compilers.
+            ("PORTCULLIS__DATABASE__ACQUIRE_TIMEOUT", "30s"),
             ("PORTCULLIS__PASSWORDS__ALLOW_WEAK", "true"),
             ("PORTCULLIS__PASSWORDS__MEMORY_KIB", "64"),
             ("PORTCULLIS__PASSWORDS__ITERATIONS", "1"),

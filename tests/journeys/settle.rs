@@ -1,9 +1,12 @@
 //! After a crash: was what nobody answered done wholly or not at all, and is everything else still there?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::account::{Account, Operation};
 use crate::api::{Api, Tokens};
+
+/// How soon a revocation is known everywhere.
+pub(crate) const KNOWN_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// What became of a change that was never answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub(crate) enum Settled {
 
 /// Finds out what became of an unanswered change, and brings the account's story up to date.
 pub(crate) async fn settle(api: &Api, account: &mut Account) -> Result<Settled, String> {
-    match account.pending.take() {
+    let settled = match account.pending.clone() {
         None => Ok(Settled::Absent),
         Some(Operation::Register) => registration(api, account).await,
         Some(Operation::LogIn) => log_in(api, account).await,
@@ -24,7 +27,9 @@ pub(crate) async fn settle(api: &Api, account: &mut Account) -> Result<Settled, 
         Some(Operation::LogOut(session)) => log_out(api, account, &session).await,
         Some(Operation::ChangePassword { by, new }) => change_password(api, account, &by, &new).await,
         Some(Operation::Delete(_)) => delete(api, account).await,
-    }
+    };
+    account.pending = None;
+    settled
 }
 
 async fn registration(api: &Api, account: &mut Account) -> Result<Settled, String> {
@@ -117,6 +122,13 @@ async fn delete(api: &Api, account: &mut Account) -> Result<Settled, String> {
 /// stays ended.
 pub(crate) async fn verify(api: &Api, account: &mut Account) -> Result<(), String> {
     let email = account.person.email.clone();
+    for tokens in std::mem::take(&mut account.quietly_dead) {
+        let ended = Instant::now();
+        while api.verify(&tokens.access).await.status != 401 && ended.elapsed() < KNOWN_WITHIN {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        account.dead.push(tokens);
+    }
     for tokens in std::mem::take(&mut account.dead) {
         let (refresh, access) = (api.refresh(&tokens.refresh).await, api.verify(&tokens.access).await);
         if (refresh.status, access.status) != (401, 401) {

@@ -25,7 +25,7 @@ pub(crate) fn paths() -> Value {
         REVOKE: { "post": operation(
             "revoke",
             "End the session behind a token (RFC 7009)",
-            "An access token and a refresh token both stand for their whole session. A client can revoke the tokens of its own sessions (same `client_id`); for any other token, as for an unknown one, nothing happens, and the answer is the same.",
+            "An access token and a refresh token both stand for their whole session. A client can revoke the tokens of its own sessions (same `client_id`) and of first-party sessions; for any other token, as for an unknown one, nothing happens, and the answer is the same.",
             &json!({ "description": "The token is good no more, or never was the client's; the body is empty." }),
         ) },
     })

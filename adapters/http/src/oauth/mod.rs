@@ -46,5 +46,5 @@ async fn revoke(state: Arc<State>, request: Request) -> Result<Response, OAuthEr
     let (request, mut body) = request.split();
     let form = Form::read(&request, &mut body).await?;
     let client = authenticate(&state.settings.clients, request.headers(), &form)?;
-    revoke::answer(&state.app, client, &form, &request).await
+    revoke::answer(&state, client, &form, &request).await
 }

@@ -132,16 +132,20 @@ pub async fn no_hash_is_no_match(hasher: &Hasher) {
 pub async fn no_hash_costs_what_a_wrong_password_costs_a010(hasher: &Hasher) {
     let (stored, wrong) = (hash(hasher, &password("the right one")).await, password("the wrong one"));
     let (mut none, mut some) = (Duration::MAX, Duration::MAX);
-    for _ in 0..12 {
+    let slack = Duration::from_millis(1);
+    // The best times of a busy machine take their time to show.
+    for round in 0..400 {
         for (best, hash) in [(&mut none, None), (&mut some, Some(&stored))] {
             let begun = Instant::now();
             assert_eq!(verify(hasher, &wrong, hash).await, Match::No, "a wrong password does not match");
             *best = begun.elapsed().min(*best);
         }
+        let equal = none + none / 2 + slack >= some && some + some / 2 + slack >= none;
+        if round >= 12 && equal {
+            return;
+        }
     }
-    let slack = Duration::from_millis(1);
-    let equal = none + none / 2 + slack >= some && some + some / 2 + slack >= none;
-    assert!(equal, "no hash takes {none:?}, a wrong password {some:?}: the difference tells who has an account");
+    panic!("no hash takes {none:?}, a wrong password {some:?}: the difference tells who has an account");
 }
 
 /// Garbage from the store is an answer, not an error.
