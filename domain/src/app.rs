@@ -82,7 +82,16 @@ impl App {
                 access_tokens,
                 settings.sessions,
             ),
-            tokens: Tokens::new(p.store, p.verifier, p.keys, p.vault, p.refresh_tokens, p.revocations, p.clock, settings.sessions.access_ttl),
+            tokens: Tokens::new(
+                p.store,
+                p.verifier,
+                p.keys,
+                p.vault,
+                p.refresh_tokens,
+                p.revocations,
+                p.clock,
+                settings.sessions.access_ttl,
+            ),
         }
     }
 }

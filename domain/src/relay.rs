@@ -147,9 +147,16 @@ impl Relay {
         let Some((first, behind)) = rest.split_first() else { return Vec::new() };
         let parked = matches!(error, PublishError::Refused(_)) && first.attempts >= self.settings.park_after;
         let pause = if parked { self.settings.parked_pause } else { self.backoff(first.attempts) };
-        let retry = Retry { id: first.id, not_before: now.plus(pause), why: error.to_string(), parked };
+        let retry = Retry {
+            id: first.id,
+            attempts: first.attempts,
+            not_before: now.plus(pause),
+            why: error.to_string(),
+            parked,
+        };
         let behind = behind.iter().map(|delivery| Retry {
             id: delivery.id,
+            attempts: delivery.attempts,
             not_before: now,
             why: "waits for an earlier delivery of its subject".to_owned(),
             parked: false,

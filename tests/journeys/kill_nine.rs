@@ -54,7 +54,7 @@ async fn kill_nine(place: Place, planned: u32) {
     while run.cycles < planned {
         run.cycle(&settings, &place).await;
     }
-    let service = run.finish(&settings).await;
+    let service = run.finish(&settings, &place).await;
     let verdict = run.await_events(&broker).await;
     service.stop().await;
     let violations = run.report(&place, &verdict);
@@ -97,7 +97,7 @@ impl Run {
             starting.kill();
             self.killed_starts += 1;
         }
-        let mut service = self.start(settings).await;
+        let mut service = self.start(settings, place).await;
         let api = Api::at(&service.url);
         self.settle_and_verify(&api, false).await;
 
@@ -122,9 +122,10 @@ impl Run {
         }
     }
 
-    async fn start(&mut self, settings: &Settings) -> Service {
+    async fn start(&mut self, settings: &Settings, place: &Place) -> Service {
         let service = settings.start().await;
         self.starts.push(service.ready_after);
+        place.until_left_alone_by_the_dead(service.started()).await;
         service
     }
 
@@ -179,26 +180,26 @@ impl Run {
 
     /// I1, I6, I7 over everything: a last crash between a rotation and the reuse of the old token, then a look at
     /// every account.
-    async fn finish(&mut self, settings: &Settings) -> Service {
-        let mut service = self.start(settings).await;
+    async fn finish(&mut self, settings: &Settings, place: &Place) -> Service {
+        let mut service = self.start(settings, place).await;
         let api = Api::at(&service.url);
         self.settle_and_verify(&api, false).await;
         let mut stolen = Vec::new();
-        for (place, client) in self.clients.iter_mut().enumerate() {
+        for (number, client) in self.clients.iter_mut().enumerate() {
             let usable = |account: &Account| account.open && !account.live.is_empty();
             let Some(index) = client.accounts.iter().position(usable) else { continue };
             let old = client.accounts[index].live[0].clone();
             assert!(client.ask(&api, index, Operation::Refresh(old.session.clone())).await, "a refresh is answered");
-            stolen.push((place, index, old));
+            stolen.push((number, index, old));
         }
         service.kill();
 
         let settings = settings.clone().with("PORTCULLIS__SESSIONS__REUSE_GRACE", "1s");
-        let service = self.start(&settings).await;
+        let service = self.start(&settings, place).await;
         let api = Api::at(&service.url);
         tokio::time::sleep(Duration::from_millis(1_200)).await;
-        for (place, index, old) in stolen {
-            self.reuse(&api, place, index, &old).await;
+        for (number, index, old) in stolen {
+            self.reuse(&api, number, index, &old).await;
         }
         self.settle_and_verify(&api, true).await;
         self.refresh_everything(&api).await;
@@ -206,8 +207,8 @@ impl Run {
     }
 
     /// I6, A069, B13: the old token is refused, and takes the family with it.
-    async fn reuse(&mut self, api: &Api, place: usize, index: usize, old: &Tokens) {
-        let client = &mut self.clients[place];
+    async fn reuse(&mut self, api: &Api, number: usize, index: usize, old: &Tokens) {
+        let client = &mut self.clients[number];
         let account = &mut client.accounts[index];
         let Some(newest) = account.live.iter().find(|tokens| tokens.session == old.session).cloned() else { return };
         let statuses = [api.refresh(&old.refresh).await.status, api.refresh(&newest.refresh).await.status];

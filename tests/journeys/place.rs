@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use crate::surroundings::{now, variable};
 
@@ -47,6 +48,32 @@ impl Place {
             Some(name) => on_server(name),
             None => format!("sqlite://{}", self.dir.join("portcullis.db").display()),
         }
+    }
+
+    /// Waits until PostgreSQL has noticed that connections from before this instant are gone: what a dead client had
+    /// asked to commit may still be committed until then.
+    pub(crate) async fn until_left_alone_by_the_dead(&self, since: Instant) {
+        if self.postgres.is_none() {
+            return;
+        }
+        let connection = connect(&self.url()).await;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let query = format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND pid <> pg_backend_pid() AND backend_start < now() - make_interval(secs => {})",
+                since.elapsed().as_secs_f64()
+            );
+            let statement = Statement::from_string(connection.get_database_backend(), query);
+            let row = connection.query_one_raw(statement).await.expect("PostgreSQL answers").expect("a row");
+            let left: i64 = row.try_get_by_index(0).expect("a number");
+            if left == 0 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{left} connections of a dead process are still there");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        connection.close().await.expect("the connection closes");
     }
 
     /// For messages.

@@ -164,6 +164,11 @@ impl Service {
         &self.log_path
     }
 
+    /// When its process was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -46,7 +46,8 @@ impl Outbox for MemoryStore {
     async fn retry(&self, retries: &[Retry]) -> Result<(), StoreError> {
         let mut state = self.shared.write();
         for waiting in state.outbox.values_mut() {
-            let Some(retry) = retries.iter().find(|retry| retry.id == waiting.delivery.id) else { continue };
+            let claim = |retry: &&Retry| retry.id == waiting.delivery.id && retry.attempts == waiting.delivery.attempts;
+            let Some(retry) = retries.iter().find(claim) else { continue };
             waiting.leased_until = None;
             waiting.not_before = Some(retry.not_before);
             waiting.parked = retry.parked;

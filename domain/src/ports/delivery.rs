@@ -34,6 +34,8 @@ pub struct Delivery {
 pub struct Retry {
     /// Which one.
     pub id: EventId,
+    /// The [`Delivery::attempts`] of the claim that failed.
+    pub attempts: u32,
     /// It is not claimed before.
     pub not_before: Timestamp,
     /// Why it failed, for the operator; no secrets.
@@ -65,7 +67,7 @@ pub trait Outbox: Send + Sync {
     /// Removes delivered ones for good. Unknown ids are fine.
     async fn done(&self, ids: &[EventId]) -> Result<(), StoreError>;
 
-    /// Gives failed ones back.
+    /// Gives failed ones back. One that has been claimed again since (its lease had run out) MUST be left alone.
     async fn retry(&self, retries: &[Retry]) -> Result<(), StoreError>;
 
     /// What waits.

@@ -28,6 +28,7 @@ macro_rules! outbox_contract {
             a_lease_that_ran_out_frees_the_delivery,
             the_same_id_and_content_come_at_every_attempt,
             what_is_done_never_comes_again,
+            a_late_claimer_cannot_give_back_what_another_has_claimed_since,
             a_claim_takes_no_more_than_its_limit,
             a_retry_waits_for_its_instant,
             a_waiting_delivery_holds_back_its_subject_only,
@@ -69,7 +70,8 @@ fn ids(deliveries: &[Delivery]) -> Vec<EventId> {
 }
 
 fn later(delivery: &Delivery, not_before: Timestamp, parked: bool) -> Retry {
-    Retry { id: delivery.id, not_before, why: "the broker said no: 日本 '\"".to_owned(), parked }
+    let why = "the broker said no: 日本 '\"".to_owned();
+    Retry { id: delivery.id, attempts: delivery.attempts, not_before, why, parked }
 }
 
 /// Committed: there. Dropped, or refused at the commit: not there.
@@ -168,6 +170,18 @@ pub async fn the_same_id_and_content_come_at_every_attempt(storage: &Storage) {
     }
 }
 
+/// The lease of the first claimer ran out, and only then it gives up.
+pub async fn a_late_claimer_cannot_give_back_what_another_has_claimed_since(storage: &Storage) {
+    announce(storage, at(0), vec![noted(&user("ann"), "one")]).await;
+    let first = claim(storage, 10, at(0)).await;
+    let second = claim(storage, 10, at(100)).await;
+    assert_eq!(notes(&second), ["one"], "a lease that ran out frees the delivery");
+    kept(storage.outbox.retry(&[later(&first[0], at(100), false)]).await, "a late retry is fine");
+    assert_eq!(claim(storage, 10, at(101)).await, [], "a late claimer cannot give back what another has claimed since");
+    kept(storage.outbox.retry(&[later(&second[0], at(101), false)]).await, "the holder gives it back");
+    assert_eq!(notes(&claim(storage, 10, at(101)).await), ["one"], "the holder can");
+}
+
 /// `done` is for good, also for ids that nobody knows.
 pub async fn what_is_done_never_comes_again(storage: &Storage) {
     let ann = user("ann");
@@ -178,7 +192,7 @@ pub async fn what_is_done_never_comes_again(storage: &Storage) {
     kept(storage.outbox.done(&[]).await, "no ids are fine");
     let strangers: Vec<_> = (0..700).map(|_| EventId::new(at(0), &super::samples::RANDOM)).collect();
     kept(storage.outbox.done(&strangers).await, "hundreds of unknown ids are fine");
-    let retry = Retry { id: strangers[0], not_before: at(0), why: String::new(), parked: true };
+    let retry = Retry { id: strangers[0], attempts: 1, not_before: at(0), why: String::new(), parked: true };
     kept(storage.outbox.retry(&[retry]).await, "giving back what is gone is fine");
     assert_eq!(notes(&claim(storage, 10, at(0)).await), ["3"], "the next in line comes at once");
     assert_eq!(notes(&claim(storage, 10, at(1_000)).await), ["3"], "what is done never comes again");

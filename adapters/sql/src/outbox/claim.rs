@@ -94,19 +94,20 @@ async fn readable(shared: &Shared, rows: Vec<Model>, at: Timestamp) -> Result<Ve
     let mut stuck: Vec<String> = Vec::new();
     for row in rows {
         let id = EventId::from_uuid(row.id);
+        let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         if stuck.contains(&row.subject) {
             let why = "waits for an earlier delivery of its subject".to_owned();
-            unreadable.push(Retry { id, not_before: at, why, parked: false });
+            unreadable.push(Retry { id, attempts, not_before: at, why, parked: false });
             continue;
         }
-        let (subject, attempts) = (row.subject.clone(), row.attempts);
+        let subject = row.subject.clone();
         match delivery(row) {
             Ok(delivery) => deliveries.push(delivery),
             Err(error) => {
                 tracing::error!(%id, %error, "an event in the outbox cannot be read");
-                let parked = attempts >= i64::from(PARK_AFTER);
+                let parked = attempts >= PARK_AFTER;
                 let not_before = at.plus(UNREADABLE_PAUSE);
-                unreadable.push(Retry { id, not_before, why: error.to_string(), parked });
+                unreadable.push(Retry { id, attempts, not_before, why: error.to_string(), parked });
                 if !parked {
                     stuck.push(subject);
                 }

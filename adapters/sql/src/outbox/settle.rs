@@ -16,8 +16,9 @@ const CHUNK: usize = 512;
 
 pub(crate) const DONE: &str = "DELETE FROM outbox WHERE id = ANY($1)";
 const RETRY: &str = "UPDATE outbox SET due_at = back.due_at, why = back.why, parked = back.parked \
-    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[]) AS back (id, due_at, why, parked) \
-    WHERE outbox.id = back.id";
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::bigint[]) \
+    AS back (id, due_at, why, parked, attempts) \
+    WHERE outbox.id = back.id AND outbox.attempts = back.attempts";
 
 pub(super) async fn done(shared: &Shared, ids: &[EventId]) -> Result<(), StoreError> {
     if ids.is_empty() {
@@ -45,7 +46,8 @@ pub(super) async fn retry(shared: &Shared, retries: &[Retry]) -> Result<(), Stor
             let due: Vec<i64> = retries.iter().map(|retry| retry.not_before.as_unix_micros()).collect();
             let why: Vec<String> = retries.iter().map(reason).collect();
             let parked: Vec<bool> = retries.iter().map(|retry| retry.parked).collect();
-            vec![link.statement(RETRY, [ids.into(), due.into(), why.into(), parked.into()])]
+            let attempts: Vec<i64> = retries.iter().map(|retry| i64::from(retry.attempts)).collect();
+            vec![link.statement(RETRY, [ids.into(), due.into(), why.into(), parked.into(), attempts.into()])]
         }
         _ => retries.chunks(CHUNK).map(give_back).collect(),
     };
@@ -67,14 +69,16 @@ pub(crate) fn delete(ids: &[Uuid]) -> Statement {
 }
 
 fn give_back(retries: &[Retry]) -> Statement {
-    let marks = vec!["(?, ?, ?, ?)"; retries.len()].join(", ");
+    let marks = vec!["(?, ?, ?, ?, ?)"; retries.len()].join(", ");
     let sql = format!(
         "UPDATE outbox SET due_at = back.column2, why = back.column3, parked = back.column4 \
-         FROM (VALUES {marks}) AS back WHERE outbox.id = back.column1"
+         FROM (VALUES {marks}) AS back WHERE outbox.id = back.column1 \
+         AND outbox.attempts = back.column5"
     );
     let values = retries.iter().flat_map(|retry| {
         let due = retry.not_before.as_unix_micros();
-        [(*retry.id.as_uuid()).into(), due.into(), reason(retry).into(), Value::from(retry.parked)]
+        let attempts = i64::from(retry.attempts);
+        [(*retry.id.as_uuid()).into(), due.into(), reason(retry).into(), retry.parked.into(), Value::from(attempts)]
     });
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }
