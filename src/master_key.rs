@@ -60,3 +60,69 @@ fn write_new(path: &Path, text: &str, draft: &str) -> std::io::Result<()> {
     placed?;
     std::fs::File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+
+    /// Fills each buffer with the next number.
+    struct Counting(AtomicU8);
+
+    impl Randomness for Counting {
+        fn fill(&self, buf: &mut [u8]) {
+            buf.fill(self.0.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("portcullis-key-{name}-{}", std::process::id()));
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_first_start_makes_a_key_that_only_its_owner_can_read_and_later_starts_find_it() {
+        let folder = folder("first");
+        let (database, random) = (folder.join("data/p.db"), Counting(AtomicU8::new(1)));
+        let first = beside(&database, &random).unwrap();
+        assert_eq!(first.expose().len(), 64);
+        std::fs::write(&database, "").unwrap();
+        assert_eq!(beside(&database, &random).unwrap(), first);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder.join("data")), mode(&key_file(&database))), (0o700, 0o600));
+        assert_eq!(std::fs::read_dir(folder.join("data")).unwrap().count(), 2, "no draft is left");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_database_without_its_key_and_a_damaged_key_are_refused_with_the_remedy() {
+        let folder = folder("lost");
+        let (database, random) = (folder.join("p.db"), Counting(AtomicU8::new(1)));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&database, "").unwrap();
+        let lost = beside(&database, &random).unwrap_err();
+        assert!(lost.problem.contains("restore the file, or set SECRET_KEY"), "{lost}");
+        assert!(!key_file(&database).exists(), "no other key takes its place");
+        std::fs::write(key_file(&database), "half").unwrap();
+        assert!(beside(&database, &random).unwrap_err().problem.contains("damaged"));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn processes_that_start_together_agree_on_one_key() {
+        let folder = folder("race");
+        let (database, random) = (folder.join("p.db"), Counting(AtomicU8::new(1)));
+        let keys: Vec<String> = std::thread::scope(|scope| {
+            let start = || beside(&database, &random).unwrap().expose().to_owned();
+            let threads: Vec<_> = (0..20).map(|_| scope.spawn(start)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

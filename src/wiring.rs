@@ -48,7 +48,7 @@ pub(crate) struct WayOut {
 }
 
 pub(crate) fn ambient() -> Ambient {
-    Ambient { clock: Arc::new(SystemClock::default()), random: Arc::new(SystemRandomness::default()) }
+    Ambient { clock: Arc::new(SystemClock), random: Arc::new(SystemRandomness) }
 }
 
 pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storage, StartError> {

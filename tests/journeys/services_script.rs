@@ -64,7 +64,7 @@ fn what_runs_already_is_found_at_once() {
     let begun = Instant::now();
     let output = Command::new("bash").arg(script()).output().expect("bash runs");
     assert!(output.status.success(), "{}", text(&output));
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     let out = text(&output);
     for server in ["postgres", "rabbitmq", "redis"] {
         assert!(out.contains(&format!("{server}: answers at ")), "{out}");
