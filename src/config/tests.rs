@@ -103,7 +103,7 @@ fn a009_a_short_or_placeholder_master_key_is_refused() {
 }
 
 #[test]
-fn postgres_without_a_master_key_is_refused_with_the_remedy() {
+fn b10_postgres_without_a_master_key_is_refused_with_the_remedy() {
     let error = complaint(&environment(&[("DATABASE_URL", "postgres://localhost/x")]));
     assert!(error.problem.contains("SECRET_KEY_FILE"), "{error}");
 }

@@ -22,6 +22,7 @@ mod secrets;
 mod service;
 mod services_script;
 mod settle;
+mod slow_reader;
 mod story;
 mod surroundings;
 mod tokens;

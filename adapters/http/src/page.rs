@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_and_foreign_cursors_are_refused() {
+    fn b10_broken_and_foreign_cursors_are_refused() {
         let (user, session) = ids();
         let good = Cursor::after(user, session);
         let other = UserId::from_uuid(uuid::Uuid::from_u128(3));

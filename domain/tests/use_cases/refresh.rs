@@ -111,7 +111,7 @@ async fn an_idle_session_ends_a041() {
 }
 
 #[tokio::test]
-async fn no_refresh_extends_the_absolute_end_a041() {
+async fn no_refresh_extends_the_absolute_end_a041_a068() {
     let world = World::new().await;
     let (_, mut pair) = world.signed_in("ann").await;
     let end = pair.session.expires_at;

@@ -141,7 +141,7 @@ async fn a_logout_everywhere_ends_every_session_a042() {
 }
 
 #[tokio::test]
-async fn a_session_that_begins_in_the_same_instant_as_a_logout_everywhere_lives_a044() {
+async fn a_session_that_begins_in_the_same_instant_as_a_logout_everywhere_lives_a044_b08() {
     let world = World::new().await;
     let (_, old) = world.signed_in("ann").await;
     world.app.sessions.log_out_everywhere(&world.calls(&old), origin()).await.expect("a logout");

@@ -25,7 +25,7 @@ async fn an_access_token_authenticates_until_it_expires() {
 }
 
 #[tokio::test]
-async fn nothing_else_authenticates_a056_a070() {
+async fn nothing_else_authenticates_a056_a061() {
     let world = World::new().await;
     let (_, pair) = world.signed_in("ann").await;
     let good = pair.access_token.expose();

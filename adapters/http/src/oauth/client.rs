@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn id_and_secret_must_both_be_right() {
+    fn b11_id_and_secret_must_both_be_right() {
         let client =
             |id: &str, secret: &str| Client { id: id.to_owned(), secret: SecretString::new(secret.to_owned()) };
         let clients = [client("a", "secret-a"), client("b", "secret-b"), client("empty", "")];

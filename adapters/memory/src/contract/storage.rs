@@ -79,7 +79,7 @@ macro_rules! storage_contract {
             the_idle_end_never_passes_the_end,
             a_generation_forgotten_long_ago_is_reuse,
             a_hundred_rotations_follow_one_another,
-            a_rotation_dropped_never_happened,
+            a_rotation_dropped_never_happened_b14,
             of_racing_rotations_of_one_token_one_is_first,
             racing_families_do_not_meet,
             a_rotation_racing_a_revocation_never_revives_a_session,

@@ -156,7 +156,7 @@ pub async fn a_hundred_rotations_follow_one_another(storage: &Storage) {
 }
 
 /// Without a commit the token is as good as new.
-pub async fn a_rotation_dropped_never_happened(storage: &Storage) {
+pub async fn a_rotation_dropped_never_happened_b14(storage: &Storage) {
     let web = fresh(storage).await;
     let step = rotation(&web, at(60));
     let mut tx = begin(&storage.store).await;
