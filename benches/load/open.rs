@@ -12,11 +12,11 @@ pub(crate) type Answers = BTreeMap<u16, Vec<Duration>>;
 /// Connections are reused; when none is idle a new one is opened, up to this many.
 const MOST_CONNECTIONS: usize = 4_000;
 
-/// Sends `request` so many times a second; returns what was answered, and how many arrivals found no connection.
-pub(crate) async fn run(address: &str, request: Vec<u8>, rate: f64, over: Duration) -> (Answers, usize) {
+/// Sends so many requests a second, in turn; returns what was answered, and how many arrivals found no connection.
+pub(crate) async fn run(address: &str, requests: Vec<Vec<u8>>, rate: f64, over: Duration) -> (Answers, usize) {
     let idle: Arc<Mutex<Vec<Wire>>> = Arc::default();
     let answers: Arc<Mutex<Answers>> = Arc::default();
-    let request = Arc::new(request);
+    let requests: Vec<Arc<Vec<u8>>> = requests.into_iter().map(Arc::new).collect();
     let (mut opened, mut turned_away) = (0_usize, 0_usize);
     let mut tasks = tokio::task::JoinSet::new();
     let begin = Instant::now();
@@ -38,7 +38,8 @@ pub(crate) async fn run(address: &str, request: Vec<u8>, rate: f64, over: Durati
                 continue;
             }
         };
-        let (idle, answers, request, address) = (idle.clone(), answers.clone(), request.clone(), address.to_owned());
+        let (idle, answers, request, address) =
+            (idle.clone(), answers.clone(), requests[number as usize % requests.len()].clone(), address.to_owned());
         tasks.spawn(async move {
             let mut wire = match wire {
                 Some(wire) => wire,

@@ -55,3 +55,13 @@ pub(crate) async fn sessions(address: &str, count: usize) -> Vec<Tokens> {
     }
     sessions
 }
+
+/// A session of an account that exists.
+pub(crate) async fn last_session(address: &str, number: usize) -> Tokens {
+    let mut wire = Wire::to(address).await.expect("the service accepts");
+    let mut out = Vec::new();
+    login(&mut out, number);
+    let reply = wire.call(&out).await.expect("the service answers");
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(reply.body));
+    Tokens::of(reply.body).expect("tokens")
+}

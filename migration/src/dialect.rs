@@ -15,21 +15,11 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
 
 fn translate(backend: DbBackend, statement: &str) -> String {
     let words = match backend {
-        DbBackend::Postgres => [
-            ("{id}", "uuid"),
-            ("{bytes}", "bytea"),
-            ("{int}", "bigint"),
-            ("{bool}", "boolean"),
-            ("{end}", ""),
-        ],
+        DbBackend::Postgres => {
+            [("{id}", "uuid"), ("{bytes}", "bytea"), ("{int}", "bigint"), ("{bool}", "boolean"), ("{end}", "")]
+        }
         // STRICT: a value of another type is an error there too.
-        _ => [
-            ("{id}", "BLOB"),
-            ("{bytes}", "BLOB"),
-            ("{int}", "INTEGER"),
-            ("{bool}", "INTEGER"),
-            ("{end}", "STRICT"),
-        ],
+        _ => [("{id}", "BLOB"), ("{bytes}", "BLOB"), ("{int}", "INTEGER"), ("{bool}", "INTEGER"), ("{end}", "STRICT")],
     };
     words.iter().fold(statement.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
 }

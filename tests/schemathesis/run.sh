@@ -51,7 +51,7 @@ run() {
     PORTCULLIS_CREDENTIALS=$2 PORTCULLIS_ANSWERS="$work/$1.json" PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks \
       PYTHONDONTWRITEBYTECODE=1 \
       "$tools/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$work/openapi.json" \
-      --url "$PORTCULLIS_URL" --seed "$seed" --max-examples "$((cases / operations / 3 + 1))" --workers 2 \
+      --url "$PORTCULLIS_URL" --seed "$seed" --max-examples "$((cases / operations / 2 + 1))" \
       --no-color --generation-database none
   )
 }

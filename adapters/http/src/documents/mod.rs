@@ -3,6 +3,7 @@
 mod problems;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use poem::endpoint::make_sync;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -29,27 +30,34 @@ const OWN_FILES: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Adds the documents.
-pub(crate) fn add_routes(routes: &mut Routes, settings: &HttpSettings) {
-    let pages: [(&str, &str, String); 5] = [
-        (OPENAPI, JSON, document(settings).to_string()),
-        (DOCS, HTML, include_str!("docs.html").to_owned()),
-        ("/docs/docs.js", "text/javascript; charset=utf-8", include_str!("docs.js").to_owned()),
-        ("/docs/docs.css", "text/css; charset=utf-8", include_str!("docs.css").to_owned()),
-        (PROBLEMS, HTML, problems::page()),
+/// Makes the text of a document.
+type Make = Box<dyn FnOnce() -> String + Send>;
+
+/// Adds the documents. Each is made when it is first asked for: most services are never asked.
+pub(crate) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
+    let settings = settings.clone();
+    let pages: [(&str, &str, Make); 5] = [
+        (OPENAPI, JSON, Box::new(move || document(&settings).to_string())),
+        (DOCS, HTML, Box::new(|| include_str!("docs.html").to_owned())),
+        ("/docs/docs.js", "text/javascript; charset=utf-8", Box::new(|| include_str!("docs.js").to_owned())),
+        ("/docs/docs.css", "text/css; charset=utf-8", Box::new(|| include_str!("docs.css").to_owned())),
+        (PROBLEMS, HTML, Box::new(problems::page)),
     ];
-    for (path, media_type, text) in pages {
-        let tag = tag_of(text.as_bytes());
-        let endpoint = make_sync(move |request: Request| serve(&request, media_type, &text, &tag));
-        routes.add(Method::GET, path, endpoint);
+    for (path, media_type, make) in pages {
+        let page = LazyLock::new(move || {
+            let text = make();
+            let tag = tag_of(text.as_bytes());
+            (text, tag)
+        });
+        routes.add(Method::GET, path, make_sync(move |request: Request| serve(&request, media_type, &page)));
     }
 }
 
-fn serve(request: &Request, media_type: &str, text: &str, tag: &HeaderValue) -> Response {
+fn serve(request: &Request, media_type: &str, (text, tag): &(String, HeaderValue)) -> Response {
     let mut response = if not_modified(request.headers(), tag) {
         Response::builder().status(StatusCode::NOT_MODIFIED).finish()
     } else {
-        Response::builder().content_type(media_type).body(text.to_owned())
+        Response::builder().content_type(media_type).body(text.clone())
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag.clone());
