@@ -14,6 +14,8 @@ use crate::listener::stopped;
 /// How often an idle relay looks for what other replicas left behind.
 const IDLE: Duration = Duration::from_millis(500);
 const BROKER_PAUSE: Duration = Duration::from_millis(200);
+/// Trouble that is over by then is not worth a line.
+const TOLERATED: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long the relay goes on after the last request, for what is still in the outbox.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -26,9 +28,9 @@ const FIGURES: Duration = Duration::from_secs(5);
 
 /// Relays until `stop` turns true, then once more until the outbox is empty or the time is up.
 pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
-    let mut troubled = false;
+    let mut trouble = Trouble::default();
     while !*stop.borrow() {
-        let pause = one_round(&relay, &mut troubled).await;
+        let pause = one_round(&relay, &mut trouble).await;
         let Some(pause) = pause else { continue };
         tokio::select! {
             () = stopped(&mut stop) => {}
@@ -38,7 +40,7 @@ pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
     }
     let until = Instant::now() + FLUSH;
     while Instant::now() < until {
-        match one_round(&relay, &mut troubled).await {
+        match one_round(&relay, &mut trouble).await {
             None => {}
             Some(IDLE) => return,
             Some(pause) => sleep(pause).await,
@@ -46,8 +48,32 @@ pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
     }
 }
 
+/// Told once, when it has lasted a little: the broker's connection takes a moment at every start.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Trouble {
+    fn goes_on(&mut self, why: &str) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.told && since.elapsed() > TOLERATED {
+            self.told = true;
+            tracing::warn!(why, "events wait in the outbox");
+        }
+    }
+
+    fn is_over(&mut self) {
+        if self.told {
+            tracing::info!("events flow again");
+        }
+        *self = Self::default();
+    }
+}
+
 /// How long to wait after a round; `None` when there may be more to do at once.
-async fn one_round(relay: &Relay, troubled: &mut bool) -> Option<Duration> {
+async fn one_round(relay: &Relay, trouble: &mut Trouble) -> Option<Duration> {
     match relay.run_once().await {
         Ok(round) => {
             let delivered = u64::try_from(round.delivered).unwrap_or(u64::MAX);
@@ -57,15 +83,13 @@ async fn one_round(relay: &Relay, troubled: &mut bool) -> Option<Duration> {
                 let why = round.why.as_deref().unwrap_or_default();
                 tracing::error!(parked = round.parked, why, "events were parked: the broker keeps refusing them");
             }
-            let trouble = round.failed > 0 || round.unavailable;
-            if trouble && !*troubled {
-                let why = round.why.as_deref().unwrap_or("the broker is not available");
-                tracing::warn!(why, "events wait in the outbox");
-            } else if !trouble && *troubled && round.delivered > 0 {
-                tracing::info!("events flow again");
+            let failed = round.failed > 0 || round.unavailable;
+            if failed {
+                trouble.goes_on(round.why.as_deref().unwrap_or("the broker is not available"));
+            } else if round.delivered > 0 {
+                trouble.is_over();
             }
-            *troubled = trouble || (*troubled && round.delivered == 0);
-            match (round.claimed, trouble) {
+            match (round.claimed, failed) {
                 (_, true) => Some(BROKER_PAUSE),
                 (0, false) => Some(IDLE),
                 _ => None,

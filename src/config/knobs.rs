@@ -83,7 +83,7 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("passwords.parallelism", "1", "Argon2id lanes (p)."),
     knob("passwords.allow_weak", "false", "Whether Argon2id parameters below m=19456, t=2 are accepted; for tests."),
     optional("passwords.threads", "Threads that hash passwords; as many as cores when absent."),
-    knob("passwords.queue", "64", "Password hashes that may wait in a burst; more are answered 503."),
+    knob("passwords.queue", "16", "Password hashes that may wait in a burst; more are answered 503."),
     Knob {
         key: "oauth.clients",
         short: None,
@@ -99,6 +99,11 @@ impl Knob {
     /// The name in the environment: `PORTCULLIS__SECTION__KEY`.
     pub(super) fn env(&self) -> String {
         format!("PORTCULLIS__{}", self.key.to_uppercase().replace('.', "__"))
+    }
+
+    /// Whether the empty text is a value, and not the same as none.
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.key == "events.queue"
     }
 
     /// The name in the environment that messages use.

@@ -60,7 +60,7 @@ impl Sources {
         }
         for knob in KNOBS {
             for name in [Some(knob.env()), knob.short.map(str::to_owned)].into_iter().flatten() {
-                if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty()) {
+                if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty() || knob.may_be_empty()) {
                     values.insert(knob.key, Value { text: text.clone(), origin: name.clone() });
                 }
                 let file_name = format!("{name}_FILE");

@@ -132,6 +132,13 @@ fn the_names_of_the_flask_services_work() {
 }
 
 #[test]
+fn an_empty_variable_is_as_good_as_none_except_for_the_queue_which_it_turns_off() {
+    let config = Config::load(&environment(&[("SECRET_KEY", ""), ("PORTCULLIS__EVENTS__QUEUE", "")])).unwrap();
+    assert!(config.secret_key.is_none());
+    assert_eq!(config.events.queue, None);
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_refused() {
     let error = complaint(&environment(&[("PORTCULLIS__SESSIONS__IDLE_TTL", "91d")]));
     assert_eq!(error.key, "sessions.idle_ttl");

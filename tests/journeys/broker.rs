@@ -23,9 +23,11 @@ pub(crate) fn amqp_url() -> String {
 pub(crate) struct Broker {
     url: String,
     exchange: String,
+    sink: String,
     service_queue: String,
     channel: Channel,
-    connection: Connection,
+    /// Held open: the consumer ends with it.
+    _connection: Connection,
     inbox: Arc<Inbox>,
 }
 
@@ -96,7 +98,15 @@ impl Broker {
                 shelf.arrived.notify_waiters();
             }
         });
-        Self { url: amqp_url(), service_queue: format!("{name}-service"), exchange: name, channel, connection, inbox }
+        Self {
+            url: amqp_url(),
+            sink,
+            service_queue: format!("{name}-service"),
+            exchange: name,
+            channel,
+            _connection: connection,
+            inbox,
+        }
     }
 
     /// What `AMQP_URL` says.
@@ -177,17 +187,33 @@ impl Broker {
         let all = self.wait(&what, Duration::from_secs(15), |events| events.iter().filter(mine).count() >= count).await;
         all.iter().filter(mine).cloned().collect()
     }
+}
 
-    /// Removes exchange and queues.
-    pub(crate) async fn remove(self) {
-        for queue in [format!("{}-sink", self.exchange), self.service_queue] {
-            self.channel.queue_delete(QueueDeleteArguments::new(&queue)).await.expect("the queue can be deleted");
+impl Drop for Broker {
+    /// Removes exchange and queues, also after a failure.
+    fn drop(&mut self) {
+        let (exchange, queues) = (self.exchange.clone(), [self.sink.clone(), self.service_queue.clone()]);
+        // A runtime of its own: the test's may be about to end.
+        let swept = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(sweep(&exchange, &queues));
+        });
+        let swept = swept.join();
+        if !std::thread::panicking() {
+            swept.expect("the test's exchange and queues can be deleted");
         }
-        let exchange = ExchangeDeleteArguments::new(&self.exchange);
-        self.channel.exchange_delete(exchange).await.expect("the exchange can be deleted");
-        self.channel.close().await.expect("the channel closes");
-        self.connection.close().await.expect("the connection closes");
     }
+}
+
+async fn sweep(exchange: &str, queues: &[String]) {
+    let connection = open().await;
+    let channel = connection.open_channel(None).await.expect("a channel");
+    for queue in queues {
+        channel.queue_delete(QueueDeleteArguments::new(queue)).await.expect("the queue can be deleted");
+    }
+    channel.exchange_delete(ExchangeDeleteArguments::new(exchange)).await.expect("the exchange can be deleted");
+    channel.close().await.expect("the channel closes");
+    connection.close().await.expect("the connection closes");
 }
 
 async fn open() -> Connection {

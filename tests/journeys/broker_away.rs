@@ -75,7 +75,6 @@ async fn an_absent_broker_delays_events(place: Place) {
     let service = settings.start().await;
     all_told(&broker, &clients, "the backlog of the last run").await;
     service.stop().await;
-    broker.remove().await;
 }
 
 async fn work(clients: Vec<Client>, api: &Api) -> Vec<Client> {

@@ -66,7 +66,6 @@ async fn sigterm_finishes_running_logins(place: Place) {
         api.verify(&tokens.access).await.expect(204);
     }
     service.stop().await;
-    broker.remove().await;
 }
 
 /// An idle keep-alive connection, a half-sent request and a silent one do not hold the process.

@@ -136,5 +136,4 @@ async fn an_account_lives(place: Place) {
     broker.until_service_queue_holds(all.len()).await;
 
     service.stop().await;
-    broker.remove().await;
 }

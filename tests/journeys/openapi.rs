@@ -25,7 +25,6 @@ async fn the_service_keeps_its_openapi_promises_against_a_fuzzer() {
     assert_eq!(panics, Vec::<String>::new());
     report(&out);
     service.stop().await;
-    broker.remove().await;
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of a run are its result")]

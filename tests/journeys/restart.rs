@@ -105,7 +105,6 @@ async fn a_verdict_of_reuse_survives(place: Place) {
     assert_eq!(about, ["session.started", "session.reuse_detected", "session.revoked"]);
     api.sign_in(&who).await;
     service.stop().await;
-    broker.remove().await;
 }
 
 /// A009: neither a foreign nor a weak nor, where replicas must share it, an absent master key.
