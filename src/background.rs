@@ -14,6 +14,10 @@ use crate::listener::stopped;
 /// How often an idle relay looks for what other replicas left behind.
 const IDLE: Duration = Duration::from_millis(500);
 const BROKER_PAUSE: Duration = Duration::from_millis(200);
+/// After a small round the next one waits a little, so that a busy service relays many events at once.
+const REST: Duration = Duration::from_millis(40);
+/// A round of so many is not small.
+const FULL: usize = 64;
 /// Trouble that is over by then is not worth a line.
 const TOLERATED: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -92,6 +96,7 @@ async fn one_round(relay: &Relay, trouble: &mut Trouble) -> Option<Duration> {
             match (round.claimed, failed) {
                 (_, true) => Some(BROKER_PAUSE),
                 (0, false) => Some(IDLE),
+                (claimed, false) if claimed < FULL => Some(REST),
                 _ => None,
             }
         }
