@@ -1,12 +1,12 @@
 //! Changing one's password.
 
-use crate::Failure;
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::security::{HashError, Match, PolicyError};
 use crate::ports::store::{Effect, StoreError};
 use crate::sessions::{RevocationReason, Revoked, revoked_events};
+use crate::{Failure, Timestamp};
 
 use super::{Accounts, Password, PasswordContext};
 
@@ -46,6 +46,15 @@ impl Accounts {
     /// Changes the password, ends every other session, and announces both.
     pub async fn change_password(&self, cmd: ChangePassword) -> Result<(), ChangePasswordError> {
         let now = self.clock.now();
+        // A login may have upgraded the hash of the same password meanwhile: what is stored then decides.
+        if self.replace_password(&cmd, now).await? || self.replace_password(&cmd, now).await? {
+            return Ok(());
+        }
+        Err(ChangePasswordError::WrongPassword)
+    }
+
+    /// Whether the password was still the one that was checked.
+    async fn replace_password(&self, cmd: &ChangePassword, now: Timestamp) -> Result<bool, ChangePasswordError> {
         let mut tx = self.store.begin().await?;
         let user = tx.users().by_id(cmd.user).await?.ok_or(ChangePasswordError::NotFound)?;
         let stored = tx.credentials().of(cmd.user).await?;
@@ -60,7 +69,7 @@ impl Accounts {
 
         let mut tx = self.store.begin().await?;
         if !tx.credentials().replace(cmd.user, &stored, &hash).await? {
-            return Err(ChangePasswordError::WrongPassword);
+            return Ok(false);
         }
         let revoked = Revoked { at: now, reason: RevocationReason::PasswordChanged };
         let ended = tx.sessions().revoke_all_of(cmd.user, Some(cmd.session), revoked).await?;
@@ -75,7 +84,7 @@ impl Accounts {
         for revocation in &ended {
             self.revocations.revoke(revocation.session, revocation.until);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -91,7 +91,8 @@ impl Accounts {
         if let Some(hash) = proved
             && !tx.credentials().confirm(user.id, &hash).await?
         {
-            return Err(UpdateProfileError::WrongPassword);
+            // Changed, or upgraded by a login, at this very moment: asking again decides.
+            return Err(UpdateProfileError::Conflict);
         }
         tx.users().update(&user).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };
