@@ -83,7 +83,7 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("passwords.parallelism", "1", "Argon2id lanes (p)."),
     knob("passwords.allow_weak", "false", "Whether Argon2id parameters below m=19456, t=2 are accepted; for tests."),
     optional("passwords.threads", "Threads that hash passwords; as many as cores when absent."),
-    knob("passwords.queue", "16", "Password hashes that may wait in a burst; more are answered 503."),
+    knob("passwords.queue", "8", "Password hashes that may wait in a burst; more are answered 503."),
     Knob {
         key: "oauth.clients",
         short: None,

@@ -48,7 +48,7 @@ impl Default for HashSettings {
             parallelism: 1,
             threads,
             queue: 32 * threads,
-            standing_per_thread: 2,
+            standing_per_thread: 1,
             max_memory_kib: 256 * 1024,
             max_iterations: 16,
             max_parallelism: 16,
