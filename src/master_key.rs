@@ -30,17 +30,22 @@ pub(crate) fn beside(database: &Path, random: &dyn Randomness) -> Result<SecretS
         let remedy = "the database exists and its key file does not: restore the file, or set SECRET_KEY to its value";
         return Err(error(remedy.to_owned()));
     }
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes);
-    let text = hex(&bytes);
+    let key = fresh(random);
     let mut draft = [0; 8];
     random.fill(&mut draft);
-    match write_new(&path, &text, &hex(&draft)) {
-        Ok(()) => Ok(SecretString::new(text)),
+    match write_new(&path, key.expose(), &hex(&draft)) {
+        Ok(()) => Ok(key),
         // Another process was first: its key is the key.
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => beside(database, random),
         Err(cause) => Err(error(format!("the key file cannot be written: {cause}"))),
     }
+}
+
+/// A new key of 256 random bits.
+pub(crate) fn fresh(random: &dyn Randomness) -> SecretString {
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    SecretString::new(hex(&bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -77,9 +77,7 @@ pub(crate) fn master_key(config: &Config, ambient: &Ambient) -> Result<SecretStr
     if let Some(path) = path {
         return master_key::beside(&PathBuf::from(path), &*ambient.random);
     }
-    let mut bytes = [0; 32];
-    ambient.random.fill(&mut bytes);
-    Ok(SecretString::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(master_key::fresh(&*ambient.random))
 }
 
 pub(crate) fn app(
