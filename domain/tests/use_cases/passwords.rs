@@ -6,6 +6,7 @@ use portcullis_domain::accounts::{ChangePassword, ChangePasswordError};
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::sessions::RevocationList;
+use portcullis_domain::ports::store::Store;
 use portcullis_domain::sessions::{RefreshError, RevocationReason, TokenPair};
 
 use crate::world::{MINUTE, PASSWORD, World, origin, password};
@@ -163,4 +164,26 @@ async fn revoked(world: &World, id: SessionId) -> bool {
     let stored = world.session(id).await.is_some_and(|session| session.revoked.is_some());
     assert_eq!(stored, world.revocations.is_revoked(id), "store and list say the same");
     stored
+}
+
+#[tokio::test]
+async fn a_change_that_meets_an_upgrade_of_the_hash_looks_again_a008() {
+    let world = Arc::new(World::new().await);
+    let (user, pair) = world.signed_in("ann").await;
+    let mut tx = world.store.begin().await.expect("a unit of work");
+    let stored = tx.credentials().of(user.id).await.expect("a look").expect("a password");
+    assert!(tx.credentials().confirm(user.id, &stored).await.expect("an answer"), "this unit holds the change back");
+    let changed = tokio::spawn({
+        let (world, pair) = (world.clone(), pair.clone());
+        async move { world.app.accounts.change_password(change(&pair, PASSWORD, NEW)).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let upgraded = world.ports.hasher.hash(&password(PASSWORD)).await.expect("another hash of the same password");
+    assert_ne!(upgraded, stored);
+    assert!(tx.credentials().replace(user.id, &stored, &upgraded).await.expect("an answer"));
+    tx.commit(world.now(), Vec::new()).await.expect("a commit");
+    changed.await.expect("a task").expect("the right password changes it, whoever upgrades its hash meanwhile");
+    world.try_log_in("ann", NEW).await.expect("the new password logs in");
+    world.try_log_in("ann", PASSWORD).await.expect_err("the old one does not");
+    world.events().await;
 }
