@@ -1,0 +1,113 @@
+//! Where revocations come from.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{self, News, UnreadableEvent};
+use super::{Revocations, Staleness};
+use crate::clock::{Clock, seconds};
+use crate::keys::Keyring;
+
+/// A source of revocations.
+///
+/// One that can say what happened while it was away calls [`FeedSink::caught_up`] when it has; one that cannot calls
+/// [`FeedSink::connected`], and what was missed counts as unheard.
+pub trait Feed: Send {
+    /// Begins to report into `sink`, and goes on until what it returns is dropped. MUST NOT block.
+    fn start(self: Box<Self>, sink: FeedSink) -> FeedGuard;
+}
+
+/// Ends a feed when it is dropped.
+pub type FeedGuard = Box<dyn Any + Send + Sync>;
+
+/// Told when the issuer's keys have changed.
+pub(crate) trait KeyNews: Send + Sync {
+    /// Fetches them now, whatever their age.
+    fn fetch(&self);
+}
+
+/// What a feed reports into.
+#[derive(Clone)]
+pub struct FeedSink {
+    pub(crate) issuer: Arc<str>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) key_news: Option<Arc<dyn KeyNews>>,
+    pub(crate) staleness: Staleness,
+}
+
+impl FeedSink {
+    /// A session has ended: its tokens are refused until `until` (seconds since 1970), when they have all expired.
+    pub fn revoke_session(&self, session: &str, until: i64) {
+        self.revocations.revoke_session(session, until, self.now());
+    }
+
+    /// All tokens of `subject` that were issued at `issued_by` (seconds since 1970) or before are refused.
+    pub fn revoke_subject(&self, subject: &str, issued_by: i64) {
+        self.revocations.revoke_subject(subject, issued_by, self.now());
+    }
+
+    /// A key must not be trusted any more: its tokens are refused from here on, and it never comes back.
+    pub fn withdraw_key(&self, kid: &str) {
+        self.keyring.withdraw(kid);
+        self.fetch_keys();
+    }
+
+    /// The issuer's keys have changed: fetches them.
+    pub fn fetch_keys(&self) {
+        if let Some(news) = &self.key_news {
+            news.fetch();
+        }
+    }
+
+    /// Takes in an event as the issuer publishes it: a CloudEvent in structured mode. Events of other issuers, and
+    /// those that change nothing here, are passed over. Whether it changed something.
+    ///
+    /// # Errors
+    /// When it is an event that should change something and cannot be read: something was revoked, and nobody knows what.
+    pub fn event(&self, json: &[u8]) -> Result<bool, UnreadableEvent> {
+        match event::read(json, &self.issuer)? {
+            News::Nothing => return Ok(false),
+            News::Session { session, until } => self.revoke_session(&session, until),
+            News::Subject { subject, issued_by } => self.revoke_subject(&subject, issued_by),
+            News::Keys => self.fetch_keys(),
+            News::KeyWithdrawn { kid } => self.withdraw_key(&kid),
+        }
+        Ok(true)
+    }
+
+    /// From here on everything is heard; what was said since [`FeedSink::lost`], or ever before, was not.
+    pub fn connected(&self) {
+        if self.revocations.hearing.connected(self.now(), self.clock.uptime()) {
+            tracing::info!(issuer = %self.issuer, "revocations are heard");
+        }
+    }
+
+    /// Everything that was said until now has been heard, and will be from here on.
+    pub fn caught_up(&self) {
+        self.revocations.hearing.caught_up();
+    }
+
+    /// Nothing is heard, probably for as long as `ago`.
+    pub fn lost(&self, ago: Duration) {
+        if self.revocations.hearing.lose(self.clock.uptime().saturating_sub(ago)) {
+            let consequence = match self.staleness {
+                Staleness::Accept => "tokens are accepted although they may have been revoked",
+                Staleness::RefuseBeyond(_) => "tokens are refused if that lasts",
+            };
+            tracing::warn!(issuer = %self.issuer, consequence, "revocations are not heard");
+        }
+    }
+
+    /// Something was said that could not be understood: counts as a gap without bounds.
+    pub fn missed(&self) {
+        tracing::warn!(issuer = %self.issuer, "an event of the issuer cannot be read; it may have been a revocation");
+        self.revocations.hearing.miss(self.now());
+    }
+
+    fn now(&self) -> i64 {
+        seconds(self.clock.now())
+    }
+}

@@ -1,0 +1,210 @@
+//! The revocation feed over the real RabbitMQ.
+
+use std::time::Duration;
+
+use portcullis_domain::Timestamp;
+use portcullis_domain::event::Event;
+use portcullis_domain::sessions::RevocationReason;
+use portcullis_verifier::amqp::{AmqpFeed, AmqpFeedError};
+use portcullis_verifier::testing::{ManualClock, TestIssuer};
+use portcullis_verifier::{FeedStatus, Rejected, Staleness, Verifier};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::rabbit::{Line, Rabbit, url, user_id};
+
+const SESSION: &str = "019b0000-0000-7000-8000-00000000aaaa";
+const OTHER: &str = "019b0000-0000-7000-8000-00000000bbbb";
+const USER: &str = "019b0000-0000-7000-8000-00000000cccc";
+
+struct Scene {
+    rabbit: Rabbit,
+    issuer: TestIssuer,
+    clock: std::sync::Arc<ManualClock>,
+    verifier: Verifier,
+}
+
+/// A verifier that listens to an exchange of its own.
+async fn scene(url: &str, staleness: Staleness) -> Scene {
+    let rabbit = Rabbit::fresh().await;
+    let issuer = TestIssuer::new("orders");
+    let clock = std::sync::Arc::new(ManualClock::new());
+    let feed = AmqpFeed::new(url).expect("a URL").exchange(&rabbit.exchange).expect("a name");
+    let verifier = Verifier::builder(issuer.url())
+        .audience("orders")
+        .fixed_keys(Some(&issuer.jwks()), None)
+        .clock(clock.clone())
+        .staleness(staleness)
+        .feed(feed)
+        .build()
+        .expect("these settings are valid");
+    until("the feed is connected", || is_heard(&verifier)).await;
+    Scene { rabbit, issuer, clock, verifier }
+}
+
+fn is_heard(verifier: &Verifier) -> bool {
+    matches!(verifier.status().feed, FeedStatus::Gap { .. } | FeedStatus::Current)
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "it never came: {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn revoked(session: &str) -> Event {
+    Event::SessionRevoked {
+        user_id: user_id(USER),
+        session_id: session.parse().expect("a UUID"),
+        reason: RevocationReason::Logout,
+        until: Timestamp::from_unix_micros(1_767_270_000_123_456),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_service_publishes_is_understood() {
+    let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
+    let (ended, other) = (issuer.token().session(SESSION).mint(), issuer.token().session(OTHER).subject(USER).mint());
+    assert!(verifier.verify(&ended).is_ok() && verifier.verify(&other).is_ok());
+    rabbit.publish("https://other.test", revoked(OTHER)).await;
+    rabbit.publish(issuer.url(), Event::UserUpdated { user_id: user_id(USER), changed: vec!["email".into()] }).await;
+    rabbit.publish(issuer.url(), revoked(SESSION)).await;
+    until("the session is revoked", || verifier.verify(&ended) == Err(Rejected::Revoked)).await;
+    assert!(verifier.verify(&other).is_ok(), "another issuer's word counts for nothing");
+    assert_eq!(verifier.status().revocations, 1);
+    rabbit.publish(issuer.url(), Event::UserDeleted { user_id: user_id(USER) }).await;
+    until("the user is gone", || verifier.verify(&other) == Err(Rejected::Revoked)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_key_is_dropped_at_once() {
+    let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
+    let token = issuer.valid();
+    assert!(verifier.verify(&token).is_ok());
+    let event = json!({
+        "specversion": "1.0", "id": "1", "source": issuer.url(), "type": "portcullis.keys.revoked.v1",
+        "time": "2026-01-01T12:00:00Z", "data": {"kid": issuer.kid()},
+    });
+    rabbit.publish_raw("keys.revoked", event.to_string().into_bytes()).await;
+    until("the key is gone", || verifier.verify(&token) == Err(Rejected::NoKeys)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_verifiers_hear_the_same() {
+    let Scene { rabbit, issuer, clock, verifier } = scene(&url(), Staleness::Accept).await;
+    let listening = || {
+        let feed = AmqpFeed::new(&url()).unwrap().exchange(&rabbit.exchange).unwrap();
+        let builder = Verifier::builder(issuer.url()).audience("orders").clock(clock.clone()).feed(feed);
+        builder.fixed_keys(Some(&issuer.jwks()), None).build().unwrap()
+    };
+    let mut all = vec![verifier];
+    all.extend((0..4).map(|_| listening()));
+    until("all listen", || all.iter().all(is_heard)).await;
+    let token = issuer.token().session(SESSION).mint();
+    assert!(all.iter().all(|one| one.verify(&token).is_ok()));
+    rabbit.publish(issuer.url(), revoked(SESSION)).await;
+    until("all refuse", || all.iter().all(|one| one.verify(&token) == Err(Rejected::Revoked))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_line_is_noticed_and_mended_and_the_gap_is_reported() {
+    let line = Line::new().await;
+    let bound = Duration::from_secs(30);
+    let Scene { rabbit, issuer, clock, verifier } = scene(&line.url(), Staleness::RefuseBeyond(bound)).await;
+    let start = issuer.clock().seconds();
+    let mint = |issued_at: i64| issuer.token().issued_at(issued_at).mint();
+    assert_eq!(verifier.verify(&mint(start)), Err(Rejected::Unheard), "nobody knows what was revoked before");
+    clock.advance(Duration::from_secs(60));
+    let before = mint(start + 60);
+    assert!(verifier.verify(&before).is_ok());
+    line.cut();
+    until("the loss is noticed", || matches!(verifier.status().feed, FeedStatus::Lost { .. })).await;
+    rabbit.publish(issuer.url(), revoked(OTHER)).await;
+    assert!(verifier.verify(&before).is_ok(), "within the bound");
+    clock.advance(bound + Duration::from_secs(1));
+    assert_eq!(verifier.verify(&before), Err(Rejected::Stale));
+    line.mend();
+    until("the feed is connected again", || is_heard(&verifier)).await;
+    assert_eq!(verifier.verify(&before), Err(Rejected::Unheard), "what was said meanwhile is lost");
+    clock.advance(Duration::from_secs(1));
+    let after = issuer.token().issued_at(start + 92).session(SESSION).mint();
+    assert!(verifier.verify(&after).is_ok());
+    rabbit.publish(issuer.url(), revoked(SESSION)).await;
+    until("it listens again", || verifier.verify(&after) == Err(Rejected::Revoked)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_falls_silent_is_noticed_and_counts_as_lost_for_as_long_as_it_may_have_been() {
+    let line = Line::new().await;
+    let Scene { issuer, clock, verifier, .. } = scene(&line.url(), Staleness::Accept).await;
+    clock.advance(Duration::from_secs(3600));
+    line.silence();
+    let lost = |since: Duration| verifier.status().feed == FeedStatus::Lost { since: Some(since) };
+    // The manual clock stands still: what counts is what the feed adds, two heartbeats of five seconds.
+    until("the silence is noticed", || lost(Duration::from_secs(10)) || is_heard_again(&verifier, issuer.clock()))
+        .await;
+}
+
+/// A new connection came so soon that the loss was not seen: the gap tells of it.
+fn is_heard_again(verifier: &Verifier, start: &ManualClock) -> bool {
+    matches!(verifier.status().feed, FeedStatus::Gap { issued_by, .. } if issued_by > start.seconds())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_that_goes_and_comes_again_is_bound_again() {
+    let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
+    let feed = AmqpFeed::new(&url()).unwrap().exchange(&rabbit.exchange).unwrap();
+    drop(verifier);
+    rabbit.delete_exchange().await;
+    let clock = std::sync::Arc::new(ManualClock::new());
+    let builder = Verifier::builder(issuer.url()).audience("orders").clock(clock).feed(feed);
+    let verifier = builder.fixed_keys(Some(&issuer.jwks()), None).build().unwrap();
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(verifier.status().feed, FeedStatus::Lost { since: None }, "there is nothing to listen to yet");
+    rabbit.declare_again().await;
+    until("the feed is connected", || is_heard(&verifier)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_is_a_gap_and_no_end() {
+    let Scene { rabbit, issuer, clock, verifier } = scene(&url(), Staleness::RefuseBeyond(Duration::MAX)).await;
+    clock.advance(Duration::from_secs(60));
+    let token = issuer.token().session(SESSION).issued_at(clock.seconds()).mint();
+    assert!(verifier.verify(&token).is_ok());
+    let strict = Staleness::RefuseBeyond(Duration::from_secs(3600));
+    let feed = AmqpFeed::new(&url()).unwrap().exchange(&rabbit.exchange).unwrap();
+    let builder = Verifier::builder(issuer.url()).audience("orders").clock(clock.clone()).feed(feed).staleness(strict);
+    let strict = builder.fixed_keys(Some(&issuer.jwks()), None).build().unwrap();
+    until("both listen", || is_heard(&strict)).await;
+    clock.advance(Duration::from_secs(1));
+    let token = issuer.token().session(SESSION).issued_at(clock.seconds()).mint();
+    assert!(strict.verify(&token).is_ok());
+    rabbit.publish_raw("session.revoked", b"\xff\x00nonsense".to_vec()).await;
+    until("the gap counts", || strict.verify(&token) == Err(Rejected::Unheard)).await;
+    rabbit.publish(issuer.url(), revoked(SESSION)).await;
+    until("it listens on", || strict.verify(&token) == Err(Rejected::Revoked)).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_keeps_nobody_waiting() {
+    let issuer = TestIssuer::new("orders");
+    let feed = AmqpFeed::new("amqp://guest:guest@127.0.0.1:9").unwrap();
+    let clock = std::sync::Arc::new(ManualClock::new());
+    let builder = Verifier::builder(issuer.url()).audience("orders").clock(clock).feed(feed);
+    let verifier = builder.fixed_keys(Some(&issuer.jwks()), None).build().unwrap();
+    assert!(verifier.verify(&issuer.valid()).is_ok());
+    assert_eq!(verifier.status().feed, FeedStatus::Lost { since: None });
+}
+
+#[test]
+fn settings_that_are_none_are_refused_without_being_repeated() {
+    let error = AmqpFeed::new("http://u:canary@h").unwrap_err();
+    assert!(matches!(error, AmqpFeedError::Url(_)) && !format!("{error}{error:?}").contains("canary"));
+    let feed = || AmqpFeed::new("amqp://u:canary@h").unwrap();
+    assert!(!format!("{:?}", feed()).contains("canary"));
+    for name in [String::new(), "x".repeat(256)] {
+        assert_eq!(feed().exchange(name).unwrap_err(), AmqpFeedError::Exchange);
+    }
+}

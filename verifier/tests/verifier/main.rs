@@ -1,0 +1,19 @@
+//! The verifier from outside.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod amqp;
+mod cached;
+mod claims;
+mod dependencies;
+mod discovery;
+mod forged;
+mod issuer_server;
+mod mutated;
+mod ours;
+mod poem_service;
+mod rabbit;
+mod revoked;
+mod stale;
+mod test_issuer;
+mod times;
+mod tower_service;
