@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run test test-fast check fmt lint providers services interop bench openapi deny build docker
+.PHONY: help run test test-fast check fmt lint providers services interop browser bench openapi deny build docker
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ run: ## the development server, ready to use: http://localhost:8080
 build: ## the release binary: target/release/portcullis
 	$(CARGO) build --release
 
-test: services interop ## every test, against real PostgreSQL, RabbitMQ and Redis
+test: services interop browser ## every test, against real PostgreSQL, RabbitMQ and Redis
 	$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
 	$(CARGO) nextest run --workspace --profile all
 	$(CARGO) test --workspace --doc --quiet
@@ -47,9 +47,12 @@ services: ## find or start PostgreSQL, RabbitMQ and Redis
 interop: ## install the token clients of other languages that the tests use
 	@bash tests/interop/setup.sh
 
+browser: ## install Chromium and the front-end packages that the browser tests use
+	@bash tests/browser/setup.sh
+
 bench: services ## the figures that this README quotes, as ratios on this machine
 	$(CARGO) build --release --bins --benches
-	$(CARGO) bench -p portcullis-tokens -p portcullis-system
+	$(CARGO) bench -p portcullis-tokens -p portcullis-system -p portcullis-verifier
 	$(CARGO) bench -p portcullis --bench load
 
 openapi: ## write the OpenAPI document to docs/openapi.json

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use portcullis_domain::App;
 use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::ports::sessions::RevocationSignal;
 use portcullis_domain::relay::Relay;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -15,7 +16,7 @@ use crate::listener::stopped;
 const IDLE: Duration = Duration::from_millis(500);
 const BROKER_PAUSE: Duration = Duration::from_millis(200);
 /// After a small round the next one waits a little, so that a busy service relays many events at once.
-const REST: Duration = Duration::from_millis(40);
+const REST: Duration = Duration::from_millis(100);
 /// A round of so many is not small.
 const FULL: usize = 64;
 /// Trouble that is over by then is not worth a line.
@@ -23,10 +24,12 @@ const TOLERATED: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How long the relay goes on after the last request, for what is still in the outbox.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How often the revocations of other replicas are read.
-const REVOCATIONS: Duration = Duration::from_secs(1);
-/// Every so many times all revocations are read, not only the latest.
-const EVERYTHING: u32 = 30;
+/// How often all revocations are read, not only the latest.
+const EVERYTHING: Duration = Duration::from_secs(30);
+/// How long a look at the revocations may take.
+const LEARNING: Duration = Duration::from_secs(2);
+/// The pause between two looks at the revocations.
+const BREATH: Duration = Duration::from_millis(200);
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 const FIGURES: Duration = Duration::from_secs(5);
 
@@ -107,28 +110,48 @@ async fn one_round(relay: &Relay, trouble: &mut Trouble) -> Option<Duration> {
     }
 }
 
-/// Learns again and again which sessions were revoked by other replicas.
+/// Learns again and again which sessions were revoked by other replicas: when they say so, and often enough that
+/// nothing is known later than `staleness` after it was committed.
 pub(crate) async fn revocations(
     app: Arc<App>,
+    signal: Arc<dyn RevocationSignal>,
+    staleness: Duration,
     mut last: Option<portcullis_domain::Timestamp>,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) {
     let mut troubled = false;
-    let mut round: u32 = 0;
-    while wait(&stop, REVOCATIONS).await {
+    let mut everything = Instant::now();
+    // Half of the bound, so that one slow answer does not break it.
+    let pause = staleness / 2;
+    loop {
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return,
+            () = signal.heard() => {}
+            () = sleep(pause) => {}
+        }
         // Now and then all of them: a replica with a slow clock or a slow commit may have been overlooked.
-        round = round.wrapping_add(1);
-        let since = last.filter(|_| !round.is_multiple_of(EVERYTHING));
-        match app.sessions.learn_revocations(since).await {
-            Ok(now) => {
+        let since = last.filter(|_| everything.elapsed() < EVERYTHING);
+        if since.is_none() {
+            everything = Instant::now();
+        }
+        match timeout(LEARNING, app.sessions.learn_revocations(since)).await {
+            Ok(Ok(now)) => {
                 last = Some(now);
-                troubled = false;
+                if std::mem::take(&mut troubled) {
+                    tracing::info!("revocations by other replicas are known again");
+                }
             }
-            Err(error) if !troubled => {
+            failed if !troubled => {
                 troubled = true;
-                tracing::warn!(error = &error as &dyn std::error::Error, "revocations by other replicas are not known");
+                let why = failed.map_or_else(|_| "no answer in time".to_owned(), |outcome| format!("{outcome:?}"));
+                tracing::warn!(why, "revocations by other replicas are not known");
             }
-            Err(_) => {}
+            _ => {}
+        }
+        // Word may come faster than it can be followed.
+        if !wait(&stop, BREATH).await {
+            return;
         }
     }
 }
@@ -138,7 +161,12 @@ pub(crate) async fn housekeeping(app: Arc<App>, stop: watch::Receiver<bool>) {
     while wait(&stop, HOUSEKEEPING).await {
         match app.sessions.purge().await {
             Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "ended sessions were removed"),
+            Ok(rows) => tracing::info!(rows, "ended sessions and old attempts were removed"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed"),
+        }
+        match app.audit.purge().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "entries of the audit trail were removed: their retention is over"),
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed"),
         }
     }

@@ -8,6 +8,9 @@ mod values;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+use portcullis_domain::accounts::AttemptPolicy;
+use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::{Algorithm, Scope};
 
@@ -23,9 +26,13 @@ pub struct Config {
     pub server: Server,
     pub management: Option<(IpAddr, u16)>,
     pub database: Database,
+    pub redis: Option<Redis>,
     pub events: Events,
     pub tokens: Tokens,
     pub sessions: Sessions,
+    pub attempts: AttemptPolicy,
+    pub limits: Quotas,
+    pub audit_retention: Duration,
     pub passwords: Passwords,
     pub clients: Vec<(String, SecretString)>,
     pub log: Log,
@@ -41,6 +48,9 @@ pub struct Server {
     pub request_timeout: Duration,
     pub header_timeout: Duration,
     pub max_connections: usize,
+    pub connections_per_address: usize,
+    pub trusted_proxies: Vec<IpNet>,
+    pub allowed_origins: Vec<String>,
     pub drain_timeout: Duration,
     pub access_log: bool,
     pub threads: usize,
@@ -53,6 +63,26 @@ pub struct Database {
     pub url: SecretString,
     pub max_connections: u32,
     pub acquire_timeout: Duration,
+}
+
+/// What replicas share beside the database.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is documented in the table of settings")]
+pub struct Redis {
+    pub url: SecretString,
+    pub prefix: String,
+}
+
+/// How often one address, or one client, may ask; `None` is as often as it likes.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is documented in the table of settings")]
+pub struct Quotas {
+    pub login: Option<Quota>,
+    pub register: Option<Quota>,
+    pub refresh: Option<Quota>,
+    pub introspect: Option<Quota>,
+    pub change: Option<Quota>,
+    pub other: Option<Quota>,
 }
 
 /// The way out of events.
@@ -87,6 +117,8 @@ pub struct Sessions {
     pub absolute_ttl: Duration,
     pub reuse_grace: Duration,
     pub max_per_account: u32,
+    pub revocation_staleness: Duration,
+    pub refuse_when_stale: bool,
 }
 
 /// Password rules and the cost of hashing.
@@ -164,6 +196,9 @@ impl Config {
                 request_timeout: v.duration("server.request_timeout", 1, 600)?,
                 header_timeout: v.duration("server.header_timeout", 1, 600)?,
                 max_connections: v.number("server.max_connections", 1, 1_000_000)?,
+                connections_per_address: v.number("server.connections_per_address", 1, 1_000_000)?,
+                trusted_proxies: v.networks("server.trusted_proxies")?,
+                allowed_origins: v.origins("server.allowed_origins")?,
                 drain_timeout: v.duration("server.drain_timeout", 0, 600)?,
                 access_log: v.truth("server.access_log")?,
                 threads: v.optional_number("server.threads", 1, 1_024)?.unwrap_or(cores),
@@ -173,6 +208,10 @@ impl Config {
                 url: v.database_url()?,
                 max_connections: v.number("database.max_connections", 1, 1_000)?,
                 acquire_timeout: v.duration("database.acquire_timeout", 1, 60)?,
+            },
+            redis: match v.redis_url()? {
+                Some(url) => Some(Redis { url, prefix: v.name("redis.prefix")? }),
+                None => None,
             },
             events: Events {
                 amqp_url: v.amqp_url()?,
@@ -195,7 +234,28 @@ impl Config {
                 absolute_ttl: v.duration("sessions.absolute_ttl", 1, 10 * 365 * 86_400)?,
                 reuse_grace: v.duration("sessions.reuse_grace", 0, 60)?,
                 max_per_account: v.number("sessions.max_per_account", 1, 1_000)?,
+                revocation_staleness: v.duration("sessions.revocation_staleness", 1, 60)?,
+                refuse_when_stale: v.parse("sessions.when_stale", "refuse or accept", |text| match text {
+                    "refuse" => Some(true),
+                    "accept" => Some(false),
+                    _ => None,
+                })?,
             },
+            attempts: AttemptPolicy {
+                free: v.number("attempts.free", 1, 100)?,
+                first_wait: v.duration("attempts.first_wait", 1, 3_600)?,
+                longest_wait: v.duration("attempts.longest_wait", 1, 86_400)?,
+                forgotten_after: v.duration("attempts.forgotten_after", 1, 30 * 86_400)?,
+            },
+            limits: Quotas {
+                login: v.quota("limits.login")?,
+                register: v.quota("limits.register")?,
+                refresh: v.quota("limits.refresh")?,
+                introspect: v.quota("limits.introspect")?,
+                change: v.quota("limits.change")?,
+                other: v.quota("limits.other")?,
+            },
+            audit_retention: v.duration("audit.retention", 86_400, 3_650 * 86_400)?,
             passwords: Passwords {
                 min_length: v.number("passwords.min_length", 8, 64)?,
                 memory_kib: v.number("passwords.memory_kib", 8, 1_048_576)?,

@@ -9,5 +9,5 @@ pub mod telemetry;
 mod wiring;
 
 pub use config::Config;
-pub use service::{Running, Service, StartError, build, open_store};
-pub use wiring::openapi;
+pub use service::{Running, Service, StartError, build, clock, open_app, open_store};
+pub use wiring::{hash_forms, openapi};

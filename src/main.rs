@@ -1,6 +1,7 @@
 //! The command line.
 
 mod commands;
+mod exchange;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use portcullis_domain::App;
+use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::relay::{Relay, RelaySettings};
 use portcullis_domain::tokens::{Algorithm, KeysError};
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Config, ConfigError};
 use crate::listener::{self, Limits};
-use crate::wiring::{Health, SqlStore};
+use crate::wiring::{Health, SqlStore, TrustedProxies};
 use crate::{background, telemetry, wiring};
 
 /// Why the service does not start: what is wrong, where, and what to do.
@@ -32,6 +33,9 @@ pub enum StartError {
     /// The broker's settings cannot be used.
     #[error("events: {0}")]
     Broker(String),
+    /// The settings of Redis cannot be used.
+    #[error("redis: {0}")]
+    Redis(String),
     /// A port cannot be opened.
     #[error("the address {address} cannot be opened: {cause}; choose another port with {setting}")]
     Listen {
@@ -51,6 +55,10 @@ impl StartError {
 
     pub(crate) fn broker(error: impl std::fmt::Display) -> Self {
         Self::Broker(error.to_string())
+    }
+
+    pub(crate) fn redis(error: impl std::fmt::Display) -> Self {
+        Self::Redis(error.to_string())
     }
 
     pub(crate) fn hasher(error: impl std::fmt::Display) -> Self {
@@ -77,6 +85,8 @@ pub struct Service {
     relay: Arc<Relay>,
     health: Arc<Health>,
     storage: wiring::Storage,
+    redis: Option<Arc<wiring::RedisAdapter>>,
+    front: wiring::Front,
     ambient: wiring::Ambient,
     way_out: wiring::WayOut,
     listener: TcpListener,
@@ -92,6 +102,30 @@ pub(crate) fn issuer(config: &Config, port: u16) -> String {
 pub async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Option<Arc<SqlStore>>), StartError> {
     let storage = wiring::storage(config, &wiring::ambient()).await?;
     Ok((storage.store, storage.sql))
+}
+
+/// The clock, for the commands that look at something again and again.
+pub fn clock() -> Arc<dyn Clock> {
+    wiring::ambient().clock
+}
+
+/// Opens the use cases alone, over a store whose schema is the one of this program, for commands that look at accounts
+/// or change them: without listeners, relay or Redis.
+pub async fn open_app(config: &Config) -> Result<(Arc<App>, Option<Arc<SqlStore>>), StartError> {
+    let ambient = wiring::ambient();
+    let master_key = wiring::master_key(config, &ambient)?;
+    let storage = wiring::storage(config, &ambient).await?;
+    if let Some(sql) = &storage.sql {
+        let status = sql.migration_status().await.map_err(StartError::database)?;
+        if let Some(pending) = status.iter().find(|row| !row.applied) {
+            let remedy = "run `portcullis migrate up`, or start the service once";
+            return Err(StartError::Database(format!("the migration {} is not applied yet: {remedy}", pending.name)));
+        }
+    }
+    let issuer = issuer(config, config.server.port);
+    let mac = wiring::mac(&master_key);
+    let app = wiring::app(config, &issuer, &storage, None, &ambient, &mac, &master_key)?;
+    Ok((Arc::new(app), storage.sql))
 }
 
 /// Opens the ports, connects, migrates, and takes the signing keys into use.
@@ -116,15 +150,19 @@ pub async fn build(config: Config) -> Result<Service, StartError> {
             tracing::info!(migration = name, "applied");
         }
     }
-    let app = Arc::new(wiring::app(&config, &issuer, &storage, &ambient, &master_key)?);
+    let redis = wiring::redis(&config)?;
+    let mac = wiring::mac(&master_key);
+    let app = wiring::app(&config, &issuer, &storage, redis.as_ref(), &ambient, &mac, &master_key)?;
+    let app = Arc::new(app);
+    let front = wiring::Front { limiter: wiring::limiter(redis.as_ref(), &ambient), mac };
     app.tokens.open_keys(&[config.tokens.jwt_algorithm, Algorithm::V4Public]).await?;
 
     let way_out = wiring::way_out(&config, &issuer)?;
     let relay =
         Relay::new(storage.outbox.clone(), way_out.publisher.clone(), ambient.clock.clone(), RelaySettings::default());
-    let health = wiring::health(&storage, &way_out);
+    let health = wiring::health(&storage, redis.as_ref(), &way_out);
     let relay = Arc::new(relay);
-    Ok(Service { config, issuer, app, relay, health, storage, ambient, way_out, listener, management })
+    Ok(Service { config, issuer, app, relay, health, storage, redis, front, ambient, way_out, listener, management })
 }
 
 impl Service {
@@ -143,11 +181,16 @@ impl Service {
         let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(self.config.server.host, 0));
         let limits = Limits {
             connections: self.config.server.max_connections,
+            connections_per_address: self.config.server.connections_per_address,
+            proxies: TrustedProxies::new(&self.config.server.trusted_proxies),
             header_timeout: self.config.server.header_timeout,
             drain_timeout: self.config.server.drain_timeout,
-        };
-        let answers = wiring::public(&self.config, &self.issuer, self.app.clone(), self.health.clone(), &self.ambient);
-        let mut requests = vec![tokio::spawn(listener::serve(self.listener, answers, limits, listening.clone()))];
+        }
+        .within_open_files();
+        let (app, health) = (self.app.clone(), self.health.clone());
+        let answers = wiring::public(&self.config, &self.issuer, app, health, &self.ambient, self.front);
+        let mut requests =
+            vec![tokio::spawn(listener::serve(self.listener, answers, limits.clone(), listening.clone()))];
         let mut management_address = None;
         if let Some(listener) = self.management {
             management_address = listener.local_addr().ok();
@@ -159,17 +202,30 @@ impl Service {
         }
         let clock = self.ambient.clock;
         let beside = vec![
-            tokio::spawn(background::revocations(self.app.clone(), Some(learned), listening.clone())),
+            tokio::spawn(background::revocations(
+                self.app.clone(),
+                self.storage.signal.clone(),
+                self.config.sessions.revocation_staleness,
+                Some(learned),
+                listening.clone(),
+            )),
             tokio::spawn(background::housekeeping(self.app.clone(), listening.clone())),
             tokio::spawn(background::figures(self.relay.clone(), clock, recorder, listening)),
         ];
         let relay = tokio::spawn(background::relay(self.relay, relaying));
+        if self.issuer.starts_with("http://") {
+            tracing::warn!(
+                "the issuer is plain http: on loopback, cookies go without Secure and without their prefixes, for \
+                 development only; anywhere else browsers will not keep them"
+            );
+        }
         tracing::info!(%address, issuer = self.issuer, "listening");
         Ok(Running {
             address,
             management_address,
             health: self.health,
             storage: self.storage,
+            redis: self.redis,
             way_out: self.way_out,
             stop_listening,
             stop_relay,
@@ -188,6 +244,7 @@ pub struct Running {
     pub management_address: Option<SocketAddr>,
     health: Arc<Health>,
     storage: wiring::Storage,
+    redis: Option<Arc<wiring::RedisAdapter>>,
     way_out: wiring::WayOut,
     stop_listening: watch::Sender<bool>,
     stop_relay: watch::Sender<bool>,
@@ -215,6 +272,9 @@ impl Running {
         log_panic(self.relay.await);
         if let Some(amqp) = self.way_out.amqp {
             amqp.close().await;
+        }
+        if let Some(redis) = self.redis {
+            redis.close().await;
         }
         if let Some(sql) = self.storage.sql {
             sql.close().await;

@@ -10,16 +10,22 @@ use portcullis_domain::App;
 use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::ports::ambient::{Clock, Randomness};
 use portcullis_domain::ports::delivery::{EventPublisher, Outbox};
+use portcullis_domain::ports::limits::RateLimiter;
+use portcullis_domain::ports::security::Mac;
+use portcullis_domain::ports::sessions::{RevocationList, RevocationSignal};
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::SessionPolicy;
-pub(crate) use portcullis_http::Health;
-use portcullis_http::{Check, Client, HttpSettings};
-use portcullis_memory::{InProcessPublisher, MemoryRevocations, MemoryStore};
+use portcullis_http::{Check, Client, HttpSettings, Quotas};
+pub(crate) use portcullis_http::{Health, TrustedProxies, network_of};
+use portcullis_memory::{InProcessPublisher, MemoryLimiter, MemoryRevocations, MemoryStore};
+pub(crate) use portcullis_redis::RedisAdapter;
+use portcullis_redis::{RedisLimiter, RedisRevocations, RedisSettings};
 use portcullis_sql::SqlSettings;
 pub(crate) use portcullis_sql::SqlStore;
-use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, SystemClock, SystemRandomness};
-use portcullis_tokens::{CachedVerifier, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
+pub use portcullis_system::legacy::forms as hash_forms;
+use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, LegacyHashes, SystemClock, SystemRandomness};
+use portcullis_tokens::{CachedVerifier, MasterMac, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
 
 use crate::config::{Config, ConfigError};
 use crate::listener::Answers;
@@ -30,6 +36,10 @@ use crate::{master_key, telemetry};
 pub(crate) struct Storage {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) outbox: Arc<dyn Outbox>,
+    /// Word from other replicas.
+    pub(crate) signal: Arc<dyn RevocationSignal>,
+    /// Whether other replicas may share the store.
+    pub(crate) shared: bool,
     /// The SQL store itself, for migrations and the orderly end.
     pub(crate) sql: Option<Arc<SqlStore>>,
 }
@@ -55,7 +65,7 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     let url = config.database.url.expose();
     if url.starts_with("memory:") {
         let store = Arc::new(MemoryStore::new(ambient.random.clone()));
-        return Ok(Storage { store: store.clone(), outbox: store, sql: None });
+        return Ok(Storage { store: store.clone(), outbox: store.clone(), signal: store, shared: false, sql: None });
     }
     let settings = SqlSettings {
         max_connections: config.database.max_connections,
@@ -64,7 +74,8 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     };
     let store = SqlStore::connect(url, settings, ambient.random.clone()).await.map_err(StartError::database)?;
     let store = Arc::new(store);
-    Ok(Storage { store: store.clone(), outbox: store.clone(), sql: Some(store) })
+    let shared = url.starts_with("postgres");
+    Ok(Storage { store: store.clone(), outbox: store.clone(), signal: store.clone(), shared, sql: Some(store) })
 }
 
 /// The master key that was configured, or the one beside the embedded database.
@@ -80,11 +91,38 @@ pub(crate) fn master_key(config: &Config, ambient: &Ambient) -> Result<SecretStr
     Ok(master_key::fresh(&*ambient.random))
 }
 
+/// What replicas share beside the store, if anything.
+pub(crate) fn redis(config: &Config) -> Result<Option<Arc<RedisAdapter>>, StartError> {
+    let Some(redis) = &config.redis else { return Ok(None) };
+    let settings = RedisSettings { prefix: redis.prefix.clone(), ..RedisSettings::at(redis.url.clone()) };
+    Ok(Some(Arc::new(RedisAdapter::start(settings).map_err(StartError::redis)?)))
+}
+
+/// Counts requests: shared by all replicas through Redis, or each replica for itself.
+pub(crate) fn limiter(redis: Option<&Arc<RedisAdapter>>, ambient: &Ambient) -> Arc<dyn RateLimiter> {
+    let alone: Arc<dyn RateLimiter> = Arc::new(MemoryLimiter::new(ambient.clock.clone()));
+    match redis {
+        Some(redis) => Arc::new(RedisLimiter::new(redis, alone)),
+        None => alone,
+    }
+}
+
+/// The revoked sessions as every request asks for them.
+fn revocations(redis: Option<&Arc<RedisAdapter>>, ambient: &Ambient) -> Arc<dyn RevocationList> {
+    let list: Arc<dyn RevocationList> = Arc::new(MemoryRevocations::default());
+    match redis {
+        Some(redis) => Arc::new(RedisRevocations::new(redis, list, ambient.clock.clone())),
+        None => list,
+    }
+}
+
 pub(crate) fn app(
     config: &Config,
     issuer: &str,
     storage: &Storage,
+    redis: Option<&Arc<RedisAdapter>>,
     ambient: &Ambient,
+    mac: &Arc<dyn Mac>,
     master_key: &SecretString,
 ) -> Result<App, StartError> {
     let master_key = master_key.expose().as_bytes();
@@ -96,31 +134,30 @@ pub(crate) fn app(
         },
         ambient.random.clone(),
     ));
-    let hasher = Argon2Hasher::new(
-        &HashSettings {
-            memory_kib: config.passwords.memory_kib,
-            iterations: config.passwords.iterations,
-            parallelism: config.passwords.parallelism,
-            weak_parameters_allowed: config.passwords.allow_weak,
-            threads: config.passwords.threads,
-            queue: config.passwords.queue,
-            ..HashSettings::default()
-        },
-        ambient.random.clone(),
-    )
-    .map_err(StartError::hasher)?;
+    let hashing = HashSettings {
+        memory_kib: config.passwords.memory_kib,
+        iterations: config.passwords.iterations,
+        parallelism: config.passwords.parallelism,
+        weak_parameters_allowed: config.passwords.allow_weak,
+        threads: config.passwords.threads,
+        queue: config.passwords.queue,
+        ..HashSettings::default()
+    };
+    let hasher = Argon2Hasher::new(&hashing, ambient.random.clone()).map_err(StartError::hasher)?;
     let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool())
         .map_err(StartError::hasher)?;
     let ports = Ports {
         store: storage.store.clone(),
         hasher: Arc::new(hasher),
         policy: Arc::new(policy),
+        import: Arc::new(LegacyHashes::new(&hashing)),
         vault: Arc::new(MasterVault::new(master_key)),
+        mac: mac.clone(),
         issuer: ring.clone(),
         verifier: Arc::new(CachedVerifier::new(ring.clone(), ring.epochs(), config.tokens.cache_entries)),
         keys: ring,
         refresh_tokens: Arc::new(SealedRefreshTokens::new(master_key)),
-        revocations: Arc::new(MemoryRevocations::default()),
+        revocations: revocations(redis, ambient),
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
     };
@@ -135,6 +172,10 @@ pub(crate) fn app(
             max_per_account: config.sessions.max_per_account,
             announce_refreshes: config.events.announce_refreshes,
         },
+        attempts: config.attempts,
+        staleness: (storage.shared && config.sessions.refuse_when_stale)
+            .then_some(config.sessions.revocation_staleness),
+        audit_retention: config.audit_retention,
     };
     Ok(App::new(ports, settings))
 }
@@ -156,7 +197,12 @@ pub(crate) fn way_out(config: &Config, issuer: &str) -> Result<WayOut, StartErro
     Ok(WayOut { publisher: publisher.clone(), amqp: Some(publisher) })
 }
 
-pub(crate) fn health(storage: &Storage, way_out: &WayOut) -> Arc<Health> {
+/// The tags that only this service can make.
+pub(crate) fn mac(master_key: &SecretString) -> Arc<dyn Mac> {
+    Arc::new(MasterMac::new(master_key.expose().as_bytes()))
+}
+
+pub(crate) fn health(storage: &Storage, redis: Option<&Arc<RedisAdapter>>, way_out: &WayOut) -> Arc<Health> {
     let store = storage.store.clone();
     let mut checks = vec![Check {
         name: "database",
@@ -183,11 +229,51 @@ pub(crate) fn health(storage: &Storage, way_out: &WayOut) -> Arc<Health> {
             }),
         });
     }
+    if storage.shared {
+        let signal = storage.signal.clone();
+        checks.push(Check {
+            name: "replicas",
+            required: false,
+            probe: Arc::new(move || {
+                let connected = signal.is_connected();
+                Box::pin(async move {
+                    let why = "no word from other replicas: revocations are read from the database now and then";
+                    if connected { Ok(()) } else { Err(why.to_owned()) }
+                })
+            }),
+        });
+    }
+    if let Some(redis) = redis {
+        let redis = redis.clone();
+        checks.push(Check {
+            name: "redis",
+            required: false,
+            probe: Arc::new(move || {
+                let redis = redis.clone();
+                Box::pin(async move {
+                    let why = || redis.last_error().unwrap_or_else(|| "not connected".to_owned());
+                    if redis.is_ready() { Ok(()) } else { Err(why()) }
+                })
+            }),
+        });
+    }
     Arc::new(Health::new(checks))
 }
 
-fn http_settings(config: &Config, issuer: &str, ambient: &Ambient) -> HttpSettings {
+fn http_settings(config: &Config, issuer: &str, ambient: &Ambient, front: Front) -> HttpSettings {
     HttpSettings {
+        allowed_origins: config.server.allowed_origins.clone(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        limiter: front.limiter,
+        quotas: Quotas {
+            login: config.limits.login,
+            register: config.limits.register,
+            refresh: config.limits.refresh,
+            introspect: config.limits.introspect,
+            change: config.limits.change,
+            other: config.limits.other,
+        },
+        mac: front.mac,
         issuer: issuer.to_owned(),
         first_party_client: "portcullis".to_owned(),
         first_party_scope: config.tokens.scope.clone(),
@@ -201,8 +287,21 @@ fn http_settings(config: &Config, issuer: &str, ambient: &Ambient) -> HttpSettin
     }
 }
 
-pub(crate) fn public(config: &Config, issuer: &str, app: Arc<App>, health: Arc<Health>, ambient: &Ambient) -> Answers {
-    let settings = Arc::new(http_settings(config, issuer, ambient));
+/// What the public listener needs beside the use cases.
+pub(crate) struct Front {
+    pub(crate) limiter: Arc<dyn RateLimiter>,
+    pub(crate) mac: Arc<dyn Mac>,
+}
+
+pub(crate) fn public(
+    config: &Config,
+    issuer: &str,
+    app: Arc<App>,
+    health: Arc<Health>,
+    ambient: &Ambient,
+    front: Front,
+) -> Answers {
+    let settings = Arc::new(http_settings(config, issuer, ambient, front));
     answers(portcullis_http::public(app, settings, health))
 }
 
@@ -217,5 +316,7 @@ fn answers(endpoint: impl Endpoint + 'static) -> Answers {
 /// The OpenAPI document of the service as it is configured.
 pub fn openapi(config: &Config) -> String {
     let issuer = crate::service::issuer(config, config.server.port);
-    portcullis_http::openapi(&http_settings(config, &issuer, &ambient()))
+    let ambient = ambient();
+    let front = Front { limiter: limiter(None, &ambient), mac: mac(&master_key::fresh(&*ambient.random)) };
+    portcullis_http::openapi(&http_settings(config, &issuer, &ambient, front))
 }

@@ -39,6 +39,18 @@ impl Measured {
         Self { rate, failures, latencies, cpu: None }
     }
 
+    /// Of several runs of one length.
+    pub(crate) fn together(runs: Vec<Self>) -> Self {
+        let count = runs.len() as f64;
+        let rate = runs.iter().map(|run| run.rate).sum::<f64>() / count;
+        let failures = runs.iter().map(|run| run.failures).sum();
+        let mean = |side: usize| runs.iter().filter_map(|run| run.cpu.map(|cpu| cpu[side])).sum::<f64>() / count;
+        let cpu = Some([mean(0), mean(1)]);
+        let mut latencies: Vec<Duration> = runs.into_iter().flat_map(|run| run.latencies).collect();
+        latencies.sort_unstable();
+        Self { rate, failures, latencies, cpu }
+    }
+
     /// A percentile in milliseconds.
     pub(crate) fn ms(&self, percentile: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1) as f64;

@@ -7,10 +7,12 @@ mod drain;
 mod hashing;
 mod open;
 mod place;
+mod race;
 mod seed;
 mod service;
 mod start;
 mod table;
+mod timing;
 mod tokens;
 mod wire;
 
@@ -49,7 +51,9 @@ fn main() {
     runtime.block_on(async {
         start::run(&plan, &mut table).await;
         hashing::run(&plan, &mut table).await;
+        timing::run(&plan, &mut table).await;
         tokens::run(&plan, &mut table).await;
+        race::run(&plan, &mut table).await;
         drain::run(&plan, &mut table).await;
     });
     table.print();

@@ -33,6 +33,12 @@ pub(crate) fn login(out: &mut Vec<u8>, number: usize) {
     request(out, "POST", "/api/v1/auth/login", JSON, &body);
 }
 
+/// A login of a number with a password that is not the account's.
+pub(crate) fn wrong_login(out: &mut Vec<u8>, number: usize) {
+    let body = format!(r#"{{"login":"load{number}@example.com","password":"not-{PASSWORD}"}}"#);
+    request(out, "POST", "/api/v1/auth/login", JSON, &body);
+}
+
 /// A refresh.
 pub(crate) fn refresh(out: &mut Vec<u8>, token: &str) {
     let body = format!(r#"{{"refresh_token":"{token}"}}"#);

@@ -38,6 +38,13 @@ impl Settings {
             ("PORTCULLIS__MANAGEMENT__PORT", "0".to_owned()),
             ("PORTCULLIS__TOKENS__ISSUER", "https://auth.example.test".to_owned()),
             ("PORTCULLIS__OAUTH__CLIENTS", format!("{}:{}", CLIENT.0, CLIENT.1)),
+            // One address stands for all clients.
+            ("PORTCULLIS__LIMITS__LOGIN", "off".to_owned()),
+            ("PORTCULLIS__LIMITS__REGISTER", "off".to_owned()),
+            ("PORTCULLIS__LIMITS__REFRESH", "off".to_owned()),
+            ("PORTCULLIS__LIMITS__CHANGE", "off".to_owned()),
+            ("PORTCULLIS__LIMITS__OTHER", "off".to_owned()),
+            ("PORTCULLIS__SERVER__CONNECTIONS_PER_ADDRESS", "100000".to_owned()),
             ("PORTCULLIS__LOG__FORMAT", "json".to_owned()),
             ("PORTCULLIS__LOG__LEVEL", "warn".to_owned()),
         ];

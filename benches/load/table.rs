@@ -53,7 +53,9 @@ impl Table {
 }
 
 fn compared(ratio: f64, met: bool) -> String {
-    format!("{ratio:.2} × {}", if met { "met" } else { "MISSED" })
+    let verdict = if met { "met" } else { "MISSED" };
+    // Of nothing there is no multiple.
+    if ratio.is_finite() { format!("{ratio:.2} × {verdict}") } else { verdict.to_owned() }
 }
 
 /// Three or four significant digits, thousands apart.

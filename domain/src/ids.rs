@@ -84,3 +84,7 @@ id!(
     /// An event: the CloudEvents `id`, the AMQP `message_id` and the consumers' deduplication key.
     EventId
 );
+id!(
+    /// An entry of the audit trail.
+    AuditId
+);

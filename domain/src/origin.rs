@@ -7,24 +7,29 @@ use std::net::IpAddr;
 pub struct Origin {
     /// The client's address as the door trusts it.
     pub ip: Option<IpAddr>,
-    /// The `User-Agent`, at most [`Origin::USER_AGENT_MAX`] characters, no control characters.
+    /// The `User-Agent`, at most [`Origin::USER_AGENT_MAX`] bytes, no control characters.
     pub user_agent: Option<String>,
+    /// The id by which the answer, the log and the audit trail name the request.
+    pub request_id: Option<String>,
     /// W3C Trace Context `traceparent` of the request, already validated.
     pub traceparent: Option<String>,
 }
 
 impl Origin {
-    /// The most characters of a `User-Agent` that are kept.
+    /// The most bytes of a `User-Agent` that are kept.
     pub const USER_AGENT_MAX: usize = 256;
 
     /// Keeps a `User-Agent`: control characters become spaces, the rest is cut at
-    /// [`Origin::USER_AGENT_MAX`] characters; an empty one is none.
+    /// [`Origin::USER_AGENT_MAX`] bytes; an empty one is none.
     pub fn keep_user_agent(raw: &str) -> Option<String> {
-        let kept: String = raw
-            .chars()
-            .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
-            .take(Self::USER_AGENT_MAX)
-            .collect();
+        let plain = |c: char| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c };
+        let mut kept = String::new();
+        for c in raw.chars().map(plain) {
+            if kept.len() + c.len_utf8() > Self::USER_AGENT_MAX {
+                break;
+            }
+            kept.push(c);
+        }
         let kept = kept.trim();
         (!kept.is_empty()).then(|| kept.to_owned())
     }

@@ -3,8 +3,8 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{DbErr, SchemaManager};
 
-/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types and `{end}` for what
-/// follows a table's columns.
+/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types, `{end}` for what follows
+/// a table's columns, and `{end_keyed}` for the same of a table that is kept in the order of its primary key.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     for statement in statements {
@@ -15,11 +15,23 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
 
 fn translate(backend: DbBackend, statement: &str) -> String {
     let words = match backend {
-        DbBackend::Postgres => {
-            [("{id}", "uuid"), ("{bytes}", "bytea"), ("{int}", "bigint"), ("{bool}", "boolean"), ("{end}", "")]
-        }
+        DbBackend::Postgres => [
+            ("{id}", "uuid"),
+            ("{bytes}", "bytea"),
+            ("{int}", "bigint"),
+            ("{bool}", "boolean"),
+            ("{end}", ""),
+            ("{end_keyed}", ""),
+        ],
         // STRICT: a value of another type is an error there too.
-        _ => [("{id}", "BLOB"), ("{bytes}", "BLOB"), ("{int}", "INTEGER"), ("{bool}", "INTEGER"), ("{end}", "STRICT")],
+        _ => [
+            ("{id}", "BLOB"),
+            ("{bytes}", "BLOB"),
+            ("{int}", "INTEGER"),
+            ("{bool}", "INTEGER"),
+            ("{end}", "STRICT"),
+            ("{end_keyed}", "STRICT, WITHOUT ROWID"),
+        ],
     };
     words.iter().fold(statement.to_owned(), |text, (word, meaning)| text.replace(word, meaning))
 }

@@ -8,6 +8,8 @@ mod m20251121_000001_accounts;
 mod m20251121_000002_sessions;
 mod m20251121_000003_keys;
 mod m20251121_000004_outbox;
+mod m20261121_000005_attempts;
+mod m20261121_000006_audit;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -24,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20251121_000002_sessions::Migration),
             Box::new(m20251121_000003_keys::Migration),
             Box::new(m20251121_000004_outbox::Migration),
+            Box::new(m20261121_000005_attempts::Migration),
+            Box::new(m20261121_000006_audit::Migration),
         ]
     }
 }

@@ -47,6 +47,24 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("server.request_timeout", "30s", "A request that takes longer is answered 503."),
     knob("server.header_timeout", "15s", "A connection that sends no complete request head for so long is closed."),
     knob("server.max_connections", "10000", "Connections served at once; more wait to be accepted."),
+    knob(
+        "server.connections_per_address",
+        "1000",
+        "Connections from one address at once; trusted proxies have no limit.",
+    ),
+    knob(
+        "server.trusted_proxies",
+        "",
+        "Networks of the proxies in front, for instance 10.0.0.0/8, separated by commas: only they are believed about \
+         the address of a client. Each must append to or replace X-Forwarded-For, which nginx does only when told to, and \
+         one that writes Forwarded must remove X-Forwarded-For.",
+    ),
+    knob(
+        "server.allowed_origins",
+        "",
+        "Origins besides our own whose pages may call with cookies, for instance https://app.example.com, separated by \
+         commas (CORS, CSRF).",
+    ),
     knob("server.drain_timeout", "20s", "How long running requests may take after SIGTERM."),
     knob("server.access_log", "false", "Whether each request is logged at level info."),
     optional("server.threads", "Threads that serve requests; as many as cores when absent."),
@@ -61,6 +79,8 @@ pub(super) const KNOBS: &[Knob] = &[
     },
     knob("database.max_connections", "16", "Connections to PostgreSQL, or readers of SQLite, at most."),
     knob("database.acquire_timeout", "3s", "How long a request waits for a connection before it is answered 503."),
+    secret("redis.url", "REDIS_URL", "redis:// or rediss:// URL; absent: limits are counted by each replica alone."),
+    knob("redis.prefix", "portcullis", "What the names of all keys in Redis begin with."),
     secret("events.amqp_url", "AMQP_URL", "amqp:// or amqps:// URL of RabbitMQ; absent: events go to the log."),
     knob("events.exchange", "auth.events", "Durable topic exchange that events are published to."),
     knob("events.queue", "auth-events", "Durable quorum queue bound to everything; empty turns it off."),
@@ -77,6 +97,28 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("sessions.absolute_ttl", "90d", "A session ends after so long in any case."),
     knob("sessions.reuse_grace", "10s", "A used refresh token gives the same successor for so long, 0s to 60s."),
     knob("sessions.max_per_account", "100", "Live sessions of one account, 1 to 1000; a login beyond ends the oldest."),
+    knob(
+        "sessions.revocation_staleness",
+        "5s",
+        "A revocation on one replica is known to all after so long at the latest, also when no word gets through; 1s to \
+         60s.",
+    ),
+    knob(
+        "sessions.when_stale",
+        "refuse",
+        "What a replica does with access tokens when it could not read revocations for so long: refuse (503) or accept.",
+    ),
+    knob("attempts.free", "20", "Wrong passwords in a row at one name that cost no wait, 1 to 100."),
+    knob("attempts.first_wait", "1s", "The wait after the next one; it doubles with each more."),
+    knob("attempts.longest_wait", "1h", "The longest wait between two attempts at one name."),
+    knob("attempts.forgotten_after", "24h", "Wrong passwords are forgotten after so long without another one."),
+    knob("limits.login", "300/150s", "Logins of one address: so many at once, and as many again in so long; or off."),
+    knob("limits.register", "300/10m", "Registrations of one address, likewise."),
+    knob("limits.refresh", "3000/5m", "Refreshes of one address, likewise."),
+    knob("limits.introspect", "off", "Introspections and revocations of one OAuth client, likewise."),
+    knob("limits.change", "3000/10m", "Changes of the own account and logouts everywhere of one address, likewise."),
+    knob("limits.other", "6000/60s", "Other requests of one address, likewise; token checks and documents are free."),
+    knob("audit.retention", "400d", "How long the audit trail is kept, 1d to 3650d."),
     knob("passwords.min_length", "8", "Fewest characters of a new password, 8 to 64."),
     knob("passwords.memory_kib", "19456", "Argon2id memory (m), in KiB."),
     knob("passwords.iterations", "2", "Argon2id passes (t)."),

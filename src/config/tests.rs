@@ -39,6 +39,21 @@ fn an_empty_environment_gives_the_documented_defaults() {
 }
 
 #[test]
+fn each_limit_has_its_default_and_can_be_turned_off() {
+    let limits = |pairs: &[(&str, &str)]| Config::load(&environment(pairs)).unwrap().limits;
+    let quota = |burst, seconds| Some(Quota { burst, period: Duration::from_secs(seconds) });
+    let defaults = limits(&[]);
+    assert_eq!(defaults.login, quota(300, 150));
+    assert_eq!(defaults.register, quota(300, 600));
+    assert_eq!(defaults.refresh, quota(3_000, 300));
+    assert_eq!(defaults.introspect, None);
+    assert_eq!(defaults.change, quota(3_000, 600));
+    assert_eq!(defaults.other, quota(6_000, 60));
+    let off = limits(&[("PORTCULLIS__LIMITS__CHANGE", "off")]);
+    assert_eq!((off.change, off.other), (None, defaults.other));
+}
+
+#[test]
 fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let (mut sources, path) = file("[server]\nport = 1\nhost = \"127.0.0.2\"\n[tokens]\naudience = \"file\"\n");
     sources.environment.insert("PORT".to_owned(), "2".to_owned());

@@ -1,8 +1,11 @@
 //! Typed access to the values found, with the checks of each kind.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
 
 use super::layers::Value;
@@ -114,6 +117,49 @@ impl Values {
         })
     }
 
+    pub(super) fn redis_url(&self) -> Result<Option<SecretString>, ConfigError> {
+        if !self.0.contains_key("redis.url") {
+            return Ok(None);
+        }
+        self.parse("redis.url", "a URL that begins with redis:// or rediss://", |text| {
+            (text.starts_with("redis://") || text.starts_with("rediss://"))
+                .then(|| Some(SecretString::new(text.to_owned())))
+        })
+    }
+
+    pub(super) fn quota(&self, key: &'static str) -> Result<Option<Quota>, ConfigError> {
+        let want = "off, or requests/duration like 300/150s: up to 1000000 requests, 1s to 1d";
+        self.parse(key, want, |text| {
+            if text == "off" {
+                return Some(None);
+            }
+            let (burst, period) = text.split_once('/')?;
+            let burst = burst.trim().parse().ok().filter(|burst| (1..=1_000_000).contains(burst))?;
+            let period = read_duration(period.trim())?;
+            let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
+            range.contains(&period).then_some(Some(Quota { burst, period }))
+        })
+    }
+
+    pub(super) fn networks(&self, key: &'static str) -> Result<Vec<IpNet>, ConfigError> {
+        self.parse(key, "networks like 10.0.0.0/8 or addresses, separated by commas", |text| {
+            let network = |text: &str| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+            listed(text).map(network).collect()
+        })
+    }
+
+    pub(super) fn origins(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
+        let want = "origins like https://app.example.com, without path or wildcard, separated by commas";
+        self.parse(key, want, |text| {
+            listed(text)
+                .map(|text| {
+                    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+                    (url.origin().ascii_serialization() == text).then(|| text.to_owned())
+                })
+                .collect()
+        })
+    }
+
     pub(super) fn issuer(&self) -> Result<Option<String>, ConfigError> {
         if !self.0.contains_key("tokens.issuer") {
             return Ok(None);
@@ -159,6 +205,10 @@ impl Values {
         if config.tokens.access_ttl > config.sessions.idle_ttl {
             return Err(self.error("tokens.access_ttl", "must not be longer than sessions.idle_ttl".to_owned()));
         }
+        if config.attempts.forgotten_after < config.attempts.longest_wait {
+            let problem = "must not be shorter than attempts.longest_wait: guessing would never wait for so long";
+            return Err(self.error("attempts.forgotten_after", problem.to_owned()));
+        }
         let embedded = !config.database.url.expose().starts_with("postgres");
         if config.secret_key.is_none() && !embedded {
             let remedy = "PostgreSQL needs a master key that all replicas share: set SECRET_KEY, or SECRET_KEY_FILE, \
@@ -167,6 +217,11 @@ impl Values {
         }
         Ok(())
     }
+}
+
+/// The parts of a list.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// At least 32 characters, of at least 10 different ones: no placeholder, no repeated word.

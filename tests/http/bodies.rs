@@ -3,7 +3,7 @@
 use poem::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{Ask, House, PASSWORD};
+use crate::harness::{Ask, House, PASSWORD, Plan};
 
 /// Every operation that reads a JSON body.
 pub(crate) const JSON_OPERATIONS: [(Method, &str); 5] = [
@@ -89,6 +89,29 @@ async fn b50_depth_is_bounded() {
     for text in ["[".repeat(60_000), format!("{{\"a\":{}", "[".repeat(60_000)), "{\"a\":".repeat(10_000)] {
         let answer = house.send(Ask::post("/api/v1/auth/login").raw("application/json", text)).await;
         assert_eq!(answer.is(StatusCode::BAD_REQUEST).problem(), "malformed-json");
+    }
+}
+
+#[tokio::test]
+async fn b50_a_hundred_thousand_levels_are_400_and_no_crash() {
+    let house = House::build(Plan { body_limit: 1 << 20, ..Plan::default() }).await;
+    let access = house.user("ada").await.access;
+    let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+    for text in [
+        format!("{open}{close}"),
+        format!("{{\"a\":{open}{close}}}"),
+        format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
+        format!("{{\"login\":{open}"),
+        "[{\"a\":".repeat(50_000),
+    ] {
+        for (method, path) in JSON_OPERATIONS {
+            let ask = Ask::new(method, path).bearer(&access).raw("application/json", text.clone());
+            assert_eq!(house.send(ask).await.is(StatusCode::BAD_REQUEST).problem(), "malformed-json");
+        }
+    }
+    let levels = |count: usize| format!("{{\"login\":{}{}}}", "[".repeat(count), "]".repeat(count));
+    for (count, status) in [(126, StatusCode::UNPROCESSABLE_ENTITY), (127, StatusCode::BAD_REQUEST)] {
+        house.send(Ask::post("/api/v1/auth/login").raw("application/json", levels(count))).await.is(status);
     }
 }
 

@@ -6,19 +6,25 @@ use std::time::Duration;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use poem::{Body, Endpoint, Request, Response};
 use portcullis_domain::App;
+use portcullis_domain::accounts::{AttemptPolicy, PasswordHash};
 use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::ports::security::{HashImport, HashRefused};
 use portcullis_domain::ports::sessions::RevocationList;
 use portcullis_domain::ports::store::Store;
+use portcullis_domain::ports::tokens::{KeyRing, TokenIssuer, TokenVerifier};
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::SessionPolicy;
 use portcullis_domain::tokens::{Algorithm, Scope};
-use portcullis_http::{Client, Health, HttpSettings};
+use portcullis_http::{Client, Health, HttpSettings, Quotas};
 use portcullis_memory::{
-    LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, SeededRandomness, ToyRefreshTokens, ToyTokens,
-    ToyVault,
+    LaxPolicy, ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher, SeededRandomness, ToyMac,
+    ToyRefreshTokens, ToyTokens, ToyVault,
 };
+use portcullis_tokens::{TokenRing, TokenSettings};
 use serde_json::{Value, json};
+
+use crate::jar::cookies_of;
 
 pub(crate) const ISSUER: &str = "https://auth.example.com";
 pub(crate) const PASSWORD: &str = "a quiet harbour at dawn";
@@ -33,6 +39,15 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) health: Arc<Health>,
+}
+
+/// Takes nothing over.
+struct NoImport;
+
+impl HashImport for NoImport {
+    fn accept(&self, _: &str) -> Result<PasswordHash, HashRefused> {
+        Err(HashRefused::Unknown(None))
+    }
 }
 
 /// An endpoint whose type nobody needs to know.
@@ -54,18 +69,34 @@ pub(crate) struct Plan {
     pub(crate) health: Vec<portcullis_http::Check>,
     pub(crate) request_timeout: Duration,
     pub(crate) body_limit: usize,
+    /// Signs access tokens for good, with this algorithm.
+    pub(crate) signing: Option<Algorithm>,
+    /// Changes the other settings.
+    pub(crate) adjust: Box<dyn Fn(&mut HttpSettings) + Send + Sync>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { store: None, health: Vec::new(), request_timeout: Duration::from_secs(10), body_limit: 64 * 1024 }
+        Self {
+            store: None,
+            health: Vec::new(),
+            request_timeout: Duration::from_secs(10),
+            body_limit: 64 * 1024,
+            signing: None,
+            adjust: Box::new(|_| ()),
+        }
     }
 }
 
 pub(crate) fn settings(plan: &Plan, clock: Arc<ManualClock>, random: Arc<SeededRandomness>) -> HttpSettings {
     let client =
         |(id, secret): (&str, &str)| Client { id: id.to_owned(), secret: SecretString::new(secret.to_owned()) };
-    HttpSettings {
+    let mut settings = HttpSettings {
+        allowed_origins: Vec::new(),
+        trusted_proxies: Vec::new(),
+        limiter: Arc::new(MemoryLimiter::new(clock.clone())),
+        quotas: Quotas::default(),
+        mac: Arc::new(ToyMac::new([3; 32])),
         issuer: ISSUER.to_owned(),
         first_party_client: FIRST_PARTY.0.to_owned(),
         first_party_scope: Scope::parse("account profile").unwrap(),
@@ -76,7 +107,9 @@ pub(crate) fn settings(plan: &Plan, clock: Arc<ManualClock>, random: Arc<SeededR
         version: "0.0.0",
         clock,
         random,
-    }
+    };
+    (plan.adjust)(&mut settings);
+    settings
 }
 
 impl House {
@@ -88,17 +121,28 @@ impl House {
         let clock = Arc::new(ManualClock::default());
         let random = Arc::new(SeededRandomness::new(7));
         let hasher = Arc::new(PlainHasher::new(random.clone()));
-        let tokens = Arc::new(ToyTokens::new(Algorithm::Es256, ISSUER, "api", random.clone()));
+        let algorithm = plan.signing.unwrap_or(Algorithm::Es256);
+        let toys = Arc::new(ToyTokens::new(algorithm, ISSUER, "api", random.clone()));
+        let settings_of_ring = TokenSettings { algorithm, issuer: ISSUER.to_owned(), audience: "api".to_owned() };
+        let ring = Arc::new(TokenRing::new(settings_of_ring, random.clone()));
+        let (issuer, verifier, keys): (Arc<dyn TokenIssuer>, Arc<dyn TokenVerifier>, Arc<dyn KeyRing>) =
+            if plan.signing.is_some() {
+                (ring.clone(), ring.clone(), ring)
+            } else {
+                (toys.clone(), toys.clone(), toys)
+            };
         let store = plan.store.clone().unwrap_or_else(|| Arc::new(MemoryStore::new(random.clone())));
         let revocations: Arc<dyn RevocationList> = Arc::new(MemoryRevocations::new());
         let ports = Ports {
             store,
             hasher: hasher.clone(),
             policy: Arc::new(LaxPolicy),
+            import: Arc::new(NoImport),
+            mac: Arc::new(ToyMac::new([3; 32])),
             vault: Arc::new(ToyVault::new([1; 32], random.clone())),
-            issuer: tokens.clone(),
-            verifier: tokens.clone(),
-            keys: tokens,
+            issuer,
+            verifier,
+            keys,
             refresh_tokens: Arc::new(ToyRefreshTokens::new([2; 32])),
             revocations,
             clock: clock.clone(),
@@ -113,9 +157,21 @@ impl House {
             max_per_account: 100,
             announce_refreshes: false,
         };
-        let app =
-            Arc::new(App::new(ports, Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions }));
-        app.tokens.open_keys(&[Algorithm::Es256]).await.unwrap();
+        let settings_of_app = Settings {
+            issuer: ISSUER.to_owned(),
+            audience: "api".to_owned(),
+            sessions,
+            attempts: AttemptPolicy {
+                free: 20,
+                first_wait: Duration::from_secs(1),
+                longest_wait: Duration::from_secs(3600),
+                forgotten_after: day,
+            },
+            staleness: None,
+            audit_retention: 400 * day,
+        };
+        let app = Arc::new(App::new(ports, settings_of_app));
+        app.tokens.open_keys(&[algorithm]).await.unwrap();
         let health = Arc::new(Health::new(plan.health.clone()));
         let settings = Arc::new(settings(&plan, clock.clone(), random));
         let endpoint = Arc::new(portcullis_http::public(app.clone(), settings, health.clone()));
@@ -216,6 +272,8 @@ impl Ask {
         let mut request =
             Request::builder().method(self.method).uri(self.path.parse::<Uri>().unwrap()).body(Body::from(self.body));
         *request.headers_mut() = self.headers;
+        // What every HTTP/1.1 client sends.
+        request.headers_mut().entry("host").or_insert(HeaderValue::from_static("auth.example.com"));
         request
     }
 }
@@ -238,7 +296,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn read(mut response: Response) -> Self {
         let body = response.take_body().into_vec().await.unwrap();
-        Self { status: response.status(), headers: response.headers().clone(), body }
+        let answer = Self { status: response.status(), headers: response.headers().clone(), body };
+        // Whatever a test looks at: no cookie is ever less than A045 and A046 ask for.
+        cookies_of(&answer);
+        answer
     }
 
     #[track_caller]

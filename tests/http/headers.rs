@@ -6,6 +6,8 @@ use std::time::Duration;
 use poem::http::{Method, StatusCode};
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::delivery::Outbox;
+use portcullis_domain::ports::limits::{LimiterError, Permit, Quota, RateLimiter};
+use portcullis_http::{HttpSettings, Quotas};
 use portcullis_memory::{MemoryStore, SeededRandomness};
 use serde_json::json;
 
@@ -48,6 +50,10 @@ async fn answers(house: &House) -> Vec<(String, Answer)> {
         Ask::get("/openapi.json"),
         Ask::get("/docs"),
         Ask::get("/docs/problems"),
+        Ask::get(&format!("/{}", "x".repeat(9_000))),
+        Ask::get("/livez").header("x-long", "x".repeat(30_000)),
+        Ask::get("/livez").header("host", "a").header("host", "b"),
+        Ask::new(Method::OPTIONS, "*"),
     ];
     let mut answers = Vec::new();
     for ask in asks {
@@ -76,10 +82,80 @@ async fn a052_every_answer_has_the_security_headers_and_a_type() {
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; ") && policy.contains("frame-ancestors 'none'"), "{ask}");
         assert!(!policy.contains("unsafe"), "{ask}");
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=63072000; includeSubDomains"), "{ask}");
+        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{ask}");
+        let embeddable = if ask.contains("/.well-known/jwks.json") { "cross-origin" } else { "same-origin" };
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some(embeddable), "{ask}");
+        assert!(answer.header("permissions-policy").unwrap().contains("camera=()"), "{ask}");
         assert_eq!(answer.header("content-type").is_some(), !answer.body.is_empty(), "{ask}");
         assert_eq!(answer.header("server"), None);
         if answer.header("content-type").is_some_and(|media| media.starts_with("text/")) {
             assert!(answer.header("content-type").unwrap().ends_with("; charset=utf-8"), "{ask}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a052_the_audit_has_seen_every_status_that_can_be() {
+    let house = House::new().await;
+    let seen: Vec<u16> = answers(&house).await.iter().map(|(_, answer)| answer.status.as_u16()).collect();
+    for status in [200, 204, 400, 401, 404, 405, 409, 413, 414, 415, 422, 431] {
+        assert!(seen.contains(&status), "{status} in {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a052_refusals_of_the_limit_and_faults_of_our_own_have_the_security_headers_too() {
+    let adjust = |settings: &mut HttpSettings| {
+        let period = Duration::from_secs(60);
+        let once = Quota { burst: 1, period };
+        settings.quotas = Quotas { other: Some(once), ..Default::default() };
+        settings.limiter = Arc::new(Broken(settings.limiter.clone()));
+    };
+    let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
+    house.send(Ask::get("/api/v1/me")).await.is(StatusCode::UNAUTHORIZED);
+    let limited = house.send(Ask::get("/api/v1/me")).await.is(StatusCode::TOO_MANY_REQUESTS);
+    let fault = house.send_from("192.0.2.1", Ask::get("/api/v1/me")).await.is(StatusCode::INTERNAL_SERVER_ERROR);
+    let away = house.send_from("192.0.2.2", Ask::get("/api/v1/me")).await.is(StatusCode::SERVICE_UNAVAILABLE);
+    for answer in [limited, fault, away] {
+        for name in [
+            "x-content-type-options",
+            "referrer-policy",
+            "content-security-policy",
+            "strict-transport-security",
+            "cross-origin-opener-policy",
+            "cross-origin-resource-policy",
+            "permissions-policy",
+        ] {
+            assert!(answer.header(name).is_some(), "{} {name}", answer.status);
+        }
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+/// A limiter that panics about one address and cannot count another.
+struct Broken(Arc<dyn RateLimiter>);
+
+#[async_trait::async_trait]
+impl RateLimiter for Broken {
+    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
+        match key {
+            "other:192.0.2.1" => panic!("out of order"),
+            "other:192.0.2.2" => Err(LimiterError("away".into())),
+            _ => self.0.take(key, quota).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a052_hsts_is_for_a_service_that_the_world_reaches_by_https() {
+    for (issuer, expected) in
+        [("https://auth.example.com", Some("max-age=63072000; includeSubDomains")), ("http://localhost:8080", None)]
+    {
+        let adjust = move |settings: &mut HttpSettings| settings.issuer = issuer.to_owned();
+        let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
+        for path in ["/livez", "/nothing", "/docs"] {
+            assert_eq!(house.send(Ask::get(path)).await.header("strict-transport-security"), expected, "{issuer}");
         }
     }
 }

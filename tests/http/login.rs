@@ -40,15 +40,20 @@ async fn the_name_is_accepted_under_three_names_and_given_once() {
 }
 
 #[tokio::test]
-async fn only_the_bearer_transport_is_spoken() {
+async fn the_transport_is_bearer_or_cookie() {
     let house = House::new().await;
     house.user("ada").await;
     let body = |transport| json!({ "login": "ada", "password": PASSWORD, "transport": transport });
-    house.post(LOGIN, body("bearer")).await.is(StatusCode::OK);
-    for other in ["cookie", "Bearer", ""] {
+    for (transport, token) in [("bearer", "access_token"), ("cookie", "csrf_access_token")] {
+        let answer = house.post(LOGIN, body(transport)).await.is(StatusCode::OK);
+        assert!(answer.json()[token].is_string());
+        assert_eq!(answer.header("set-cookie").is_some(), transport == "cookie");
+        assert_eq!(answer.header("x-device-token").is_some(), transport == "bearer");
+    }
+    for other in ["Cookie", "Bearer", "", "cookies"] {
         let answer = house.post(LOGIN, body(other)).await.is(StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(answer.violations(), ["/transport unsupported"]);
-        assert!(answer.json()["errors"][0]["detail"].as_str().unwrap().contains("bearer"));
+        assert!(answer.json()["errors"][0]["detail"].as_str().unwrap().contains("\"bearer\" and \"cookie\""));
     }
 }
 

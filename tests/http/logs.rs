@@ -7,7 +7,7 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::harness::{Ask, CLIENT, House, OTHER_PASSWORD, PASSWORD, encoded};
+use crate::harness::{Ask, CLIENT, House, OTHER_PASSWORD, PASSWORD, Plan, encoded};
 
 /// A log in memory.
 #[derive(Clone, Default)]
@@ -98,6 +98,51 @@ async fn a112_a_request_is_one_line_whatever_it_holds() {
     assert_eq!((&fields["method"], &fields["status"]), (&json!("GET"), &json!(401)));
     assert_eq!(fields["route"], "/api/v1/me", "the pattern, not what the client sent");
     assert!(!log.text().contains("evil"));
+}
+
+#[tokio::test]
+async fn a110_b26_the_log_names_the_peer_or_whom_a_trusted_proxy_speaks_for() {
+    let adjust = |settings: &mut portcullis_http::HttpSettings| {
+        settings.access_log = true;
+        settings.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    };
+    let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
+    for (peer, expected) in
+        [("203.0.113.7", "203.0.113.7"), ("10.0.0.1", "198.51.100.1"), ("::ffff:203.0.113.8", "203.0.113.8")]
+    {
+        let (log, _guard) = Log::listen(tracing::Level::INFO);
+        let ask = Ask::get("/api/v1/me").header("x-forwarded-for", "192.0.2.66, 198.51.100.1");
+        house.send_from(peer, ask).await.is(StatusCode::UNAUTHORIZED);
+        let lines = log.lines();
+        let [line] = lines.as_slice() else { panic!("one line: {lines:?}") };
+        assert_eq!(line["fields"]["client"], expected);
+        assert!(!log.text().contains("192.0.2.66"), "what a client claims is not even written down");
+    }
+}
+
+#[tokio::test]
+async fn b26_a_proxy_that_nobody_named_is_noticed_once() {
+    let warnings = |log: &Log| log.lines().iter().filter(|line| line["level"] == "WARN").count();
+    let asking = || Ask::get("/livez").header("x-forwarded-for", "203.0.113.7");
+    for (peer, expected) in [("127.0.0.1", 1), ("10.1.2.3", 1), ("fd00::1", 1), ("203.0.113.9", 0), ("2001:db8::1", 0)]
+    {
+        let house = House::new().await;
+        let (log, _guard) = Log::listen(tracing::Level::INFO);
+        house.send_from(peer, Ask::get("/livez")).await.is(StatusCode::OK);
+        assert_eq!(warnings(&log), 0, "nobody is named yet");
+        for _ in 0..3 {
+            house.send_from(peer, asking()).await.is(StatusCode::OK);
+        }
+        assert_eq!(warnings(&log), expected, "{peer}: {}", log.text());
+        assert!(!log.text().contains("203.0.113.7"), "{}", log.text());
+    }
+    let adjust =
+        |settings: &mut portcullis_http::HttpSettings| settings.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
+    let (log, _guard) = Log::listen(tracing::Level::INFO);
+    house.send_from("127.0.0.1", asking()).await.is(StatusCode::OK);
+    house.send_from("10.0.0.1", asking()).await.is(StatusCode::OK);
+    assert_eq!(warnings(&log), 0, "{}", log.text());
 }
 
 #[tokio::test]

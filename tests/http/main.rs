@@ -4,19 +4,28 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod attempts;
+mod bar;
 mod bodies;
+mod cookies;
+mod cookies_hostile;
+mod cors;
+mod csrf;
 mod documents;
 mod faults;
 mod harness;
 mod headers;
 mod health;
+mod jar;
 mod keys;
+mod limits;
 mod login;
 mod logs;
 mod methods;
 mod metrics;
 mod oauth;
 mod problems;
+mod proxies;
 mod refresh;
 mod sessions;
 mod vectors;

@@ -102,10 +102,60 @@ async fn a049_the_method_is_what_the_request_line_says() {
 }
 
 #[tokio::test]
+async fn a053_nothing_is_traced() {
+    let house = House::new().await;
+    for path in ["/", "/livez", "/api/v1/me", "/oauth2/introspect"] {
+        let ask = Ask::new(Method::TRACE, path).header("cookie", "secret=canary").header("authorization", "canary");
+        let answer = house.send(ask).await;
+        assert!([404, 405].contains(&answer.status.as_u16()), "{path}");
+        assert!(!answer.text().contains("canary") && !format!("{:?}", answer.headers).contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn a053_whatever_a_client_would_rather_have_it_gets_json() {
+    let house = House::new().await;
+    for accept in ["text/html", "application/xml", "image/*;q=0.1", "*/*;q=0", "", "%%%"] {
+        let answer = house.send(Ask::get("/api/v1/me").header("accept", accept)).await.is(StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.problem(), "unauthenticated", "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn options_of_the_whole_service_is_answered_and_of_nothing_is_not() {
+    let house = House::new().await;
+    assert!(house.send(Ask::new(Method::OPTIONS, "*")).await.is(StatusCode::NO_CONTENT).body.is_empty());
+    house.send(Ask::get("*")).await.is(StatusCode::NOT_FOUND);
+    house.send(Ask::new(Method::OPTIONS, "/nothing")).await.is(StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a109_a_url_has_so_many_bytes_and_headers_have_so_many() {
+    let house = House::new().await;
+    let url = |size: usize| Ask::get(&format!("/livez?{}", "x".repeat(size - "/livez?".len())));
+    house.send(url(8 * 1024)).await.is(StatusCode::OK);
+    assert_eq!(house.send(url(8 * 1024 + 1)).await.is(StatusCode::URI_TOO_LONG).problem(), "uri-too-long");
+    let nowhere = Ask::get(&format!("/{}", "x".repeat(20_000)));
+    assert_eq!(house.send(nowhere).await.is(StatusCode::URI_TOO_LONG).problem(), "uri-too-long");
+
+    let own = "host: auth.example.com\r\n".len() + "x-long: \r\n".len();
+    let headers = |size: usize| Ask::get("/livez").header("x-long", "x".repeat(size - own));
+    house.send(headers(28 * 1024)).await.is(StatusCode::OK);
+    let refused = house.send(headers(28 * 1024 + 1)).await.is(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(refused.problem(), "headers-too-large");
+    let many =
+        (0..60).fold(Ask::get("/oauth2/x"), |ask, n| ask.header("cookie", format!("c{n}={}", "x".repeat(4_000))));
+    let refused = house.send(many).await.is(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    assert_eq!(refused.json()["error"], "invalid_request");
+}
+
+#[tokio::test]
 async fn head_is_get_without_a_body() {
     let house = House::new().await;
     let access = house.user("ada").await.access;
-    for path in ["/api/v1/me", "/api/v1/auth/verify", "/livez", "/.well-known/jwks.json", "/docs"] {
+    let paths = documented(&house).await.into_iter().filter(|(_, methods)| methods.iter().any(|m| m == "GET"));
+    for path in paths.map(|(path, _)| path) {
+        let path = path.as_str();
         let get = house.send(Ask::get(path).bearer(&access)).await;
         let head = house.send(Ask::new(Method::HEAD, path).bearer(&access)).await;
         assert_eq!((head.status, head.steady_headers()), (get.status, get.steady_headers()), "{path}");

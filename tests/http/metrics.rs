@@ -2,8 +2,31 @@
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use poem::http::Method;
+use portcullis_domain::ports::limits::Quota;
+use portcullis_http::Quotas;
 
-use crate::harness::{Ask, House};
+use crate::harness::{Ask, House, Plan};
+
+#[test]
+fn refusals_of_the_limits_are_counted_by_rule() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let adjust = |settings: &mut portcullis_http::HttpSettings| {
+                let twice = Quota { burst: 2, period: std::time::Duration::from_secs(60) };
+                settings.quotas = Quotas { other: Some(twice), ..Quotas::default() };
+            };
+            let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
+            for _ in 0..5 {
+                house.send(Ask::get("/api/v1/me")).await;
+            }
+        });
+    });
+    let text = handle.render();
+    assert!(text.contains("http_requests_limited_total{rule=\"other\"} 3"), "{text}");
+}
 
 #[test]
 fn requests_are_counted_by_route_pattern_method_and_class() {

@@ -129,8 +129,10 @@ async fn a079_a_client_cannot_end_the_sessions_of_another() {
         client_id: "another".to_owned(),
         scope: Scope::default(),
         origin: Origin::default(),
+        device_token: None,
+        replaces: None,
     };
-    let (_, pair) = house.app.sessions.log_in(other).await.unwrap();
+    let pair = house.app.sessions.log_in(other).await.unwrap().pair;
     let (access, refresh) = (pair.access_token.expose(), pair.refresh_token.expose());
     for token in [access, refresh] {
         revoke(&house, CLIENT, token).await;

@@ -11,7 +11,7 @@ use crate::harness::{Answer, Ask, CLIENT, House, encoded};
 /// A file of the shared vectors; `None`, with a line that says so, when this clone has none and is not in CI.
 #[expect(clippy::disallowed_methods, reason = "tests find the vectors by the environment")]
 #[expect(clippy::print_stdout, reason = "a test that does not run says so")]
-fn vectors(file: &str) -> Option<Value> {
+pub(crate) fn vectors(file: &str) -> Option<Value> {
     let root = std::env::var("PORTCULLIS_VECTORS")
         .map_or_else(|_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors"), PathBuf::from);
     let path = root.join(file);

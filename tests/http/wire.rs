@@ -77,6 +77,50 @@ async fn head_sends_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
+async fn a053_head_has_no_body_anywhere_not_even_with_a_refusal() {
+    let house = House::new().await;
+    let socket = Socket::open(&house).await;
+    for path in ["/api/v1/me", "/openapi.json", "/docs", "/.well-known/jwks.json", "/nothing", "/api/v1/auth/login"] {
+        let head =
+            socket.exchange(&[&format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")], SOON).await;
+        assert!(head.starts_with("HTTP/1.1 ") && head.ends_with("\r\n\r\n"), "{path}: {head}");
+        assert_eq!(head.matches("\r\n\r\n").count(), 1, "{path}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a111_a_request_to_a_proxy_is_answered_for_its_path_alone() {
+    let house = House::new().await;
+    let socket = Socket::open(&house).await;
+    let absolute = "GET http://evil.example/api/v1/me HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let answer = socket.exchange(&[absolute], SOON).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("https://auth.example.com/docs/problems#") && !answer.contains("evil"), "{answer}");
+    for (head, status) in [
+        ("GET /livez HTTP/1.1\r\n\r\n", "400"),
+        ("GET /livez HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", "400"),
+        ("GET /livez HTTP/1.0\r\n\r\n", "200"),
+        ("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n", "204"),
+        ("CONNECT evil.example:443 HTTP/1.1\r\nhost: evil.example:443\r\n\r\n", "404"),
+    ] {
+        let answer = socket.exchange(&[head], SOON).await;
+        assert!(answer.to_lowercase().contains("x-content-type-options: nosniff"), "{answer}");
+        assert_eq!(answer.get(9..12), Some(status), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a109_a_body_that_nobody_reads_does_not_hold_the_connection() {
+    let house = House::new().await;
+    let socket = Socket::open(&house).await;
+    let head = "POST /api/v1/auth/logout HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nabc";
+    let began = Instant::now();
+    let answer = socket.exchange(&[head], Duration::from_secs(10)).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(8), "it was closed");
+}
+
+#[tokio::test]
 async fn a109_a_chunked_body_without_end_is_cut_at_the_limit() {
     let house = House::new().await;
     let socket = Socket::open(&house).await;

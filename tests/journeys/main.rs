@@ -2,17 +2,27 @@
 
 mod account;
 mod api;
+mod audit;
 mod broker;
 mod broker_away;
+mod browser;
 mod client;
 mod commands;
 mod drain;
+mod erasure;
 mod events;
+mod export;
+mod fleet;
+mod fleet_limits;
+mod import;
+mod import_runs;
 mod judge;
 mod kill_nine;
 mod life;
 mod logs;
+mod mixed;
 mod openapi;
+mod operator;
 mod place;
 mod proxy;
 mod random;

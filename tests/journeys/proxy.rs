@@ -46,6 +46,22 @@ impl Proxy {
         Self::to(found.next().expect("an address")).await
     }
 
+    /// In front of the tests' Redis.
+    pub(crate) async fn to_redis() -> Self {
+        let url = crate::surroundings::variable("PORTCULLIS_TEST_REDIS");
+        let url = url.unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned());
+        let url = url::Url::parse(&url).expect("PORTCULLIS_TEST_REDIS is a URL");
+        let host = url.host_str().expect("a host");
+        let mut found = tokio::net::lookup_host((host, url.port().unwrap_or(6379))).await.expect("the host of Redis");
+        let target = found.next().expect("an address");
+        drop(
+            TcpStream::connect(target)
+                .await
+                .unwrap_or_else(|error| panic!("the tests need Redis at {target}: {error}")),
+        );
+        Self::to(target).await
+    }
+
     /// Where it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -37,6 +37,13 @@ impl Settings {
             ("PORTCULLIS__TOKENS__ISSUER", ISSUER),
             ("PORTCULLIS__OAUTH__CLIENTS", &format!("{}:{}", CLIENT.0, CLIENT.1)),
             ("PORTCULLIS__LOG__FORMAT", "json"),
+            // One address stands for many clients here; what is limited is tested where it is switched on.
+            ("PORTCULLIS__LIMITS__LOGIN", "off"),
+            ("PORTCULLIS__LIMITS__REGISTER", "off"),
+            ("PORTCULLIS__LIMITS__REFRESH", "off"),
+            ("PORTCULLIS__LIMITS__CHANGE", "off"),
+            ("PORTCULLIS__LIMITS__OTHER", "off"),
+            ("PORTCULLIS__SERVER__CONNECTIONS_PER_ADDRESS", "100000"),
             // Not what is tested, and tests share their disk with compilers.
             ("PORTCULLIS__DATABASE__ACQUIRE_TIMEOUT", "30s"),
             ("PORTCULLIS__PASSWORDS__ALLOW_WEAK", "true"),
@@ -72,6 +79,12 @@ impl Settings {
         self.with("AMQP_URL", broker.url())
             .with("PORTCULLIS__EVENTS__EXCHANGE", broker.exchange())
             .with("PORTCULLIS__EVENTS__QUEUE", broker.service_queue())
+    }
+
+    /// With a Redis behind this port, under keys of its own.
+    pub(crate) fn sharing_redis_at(self, port: u16) -> Self {
+        let prefix = unique("portcullis");
+        self.with("REDIS_URL", &format!("redis://127.0.0.1:{port}")).with("PORTCULLIS__REDIS__PREFIX", &prefix)
     }
 
     /// The program with a subcommand, and nothing of this process's environment but what programs need.

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::header::{LOCATION, SET_COOKIE};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
@@ -11,6 +12,8 @@ use poem_openapi::registry::{
 use serde::Serialize;
 
 use crate::body::JSON;
+use crate::caller::Transport;
+use crate::cookies::Cookies;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::schema::{Documented, register, schema_ref};
 
@@ -26,11 +29,42 @@ pub(crate) struct Created<T> {
 /// `204`.
 pub(crate) struct Done;
 
+/// `204` at the end of the session that calls: a browser forgets its cookies.
+pub(crate) struct Ended(pub(crate) Option<Cookies>);
+
+impl Ended {
+    /// The end of a session whose token came this way.
+    pub(crate) fn of(transport: Transport, cookies: Cookies) -> Self {
+        Self((transport == Transport::Cookie).then_some(cookies))
+    }
+}
+
+/// How the successor of a refresh token came about: `rotated`, `replayed`, or `reuse` when there is none.
+pub(crate) const REFRESH_OUTCOME: HeaderName = HeaderName::from_static("x-refresh-outcome");
+/// By this a device is known that has logged in before.
+pub(crate) const DEVICE_TOKEN: HeaderName = HeaderName::from_static("x-device-token");
+
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => Response::builder().status(status).content_type(JSON).body(bytes),
         Err(error) => poem::Error::from(Problem::internal(error)).into_response(),
     }
+}
+
+/// A header of an answer, in the OpenAPI document.
+pub(crate) fn header(name: &str, description: &str, required: bool) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+    }
+}
+
+/// What `Set-Cookie` is, where a session begins, goes on or ends.
+pub(crate) fn set_cookie(description: &str) -> MetaHeader {
+    header("Set-Cookie", description, false)
 }
 
 fn described<T: Documented>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
@@ -58,21 +92,14 @@ impl<T: Serialize + Documented> ApiResponse for Found<T> {
 impl<T: Serialize + Send> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let mut response = json(StatusCode::CREATED, &self.body);
-        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(self.location));
+        response.headers_mut().insert(LOCATION, HeaderValue::from_static(self.location));
         response
     }
 }
 
 impl<T: Serialize + Documented> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
-        let location = MetaHeader {
-            name: "Location".to_owned(),
-            description: Some("Where it is.".to_owned()),
-            required: true,
-            deprecated: false,
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-        };
-        described::<T>(201, "It exists now.", vec![location])
+        described::<T>(201, "It exists now.", vec![header("Location", "Where it is.", true)])
     }
 
     fn register(registry: &mut Registry) {
@@ -88,17 +115,36 @@ impl IntoResponse for Done {
 
 impl ApiResponse for Done {
     fn meta() -> MetaResponses {
-        let response = MetaResponse {
-            description: "Done.",
-            status: Some(204),
-            status_range: None,
-            content: Vec::new(),
-            headers: Vec::new(),
-        };
-        MetaResponses { responses: vec![response] }
+        done(Vec::new())
     }
 
     fn register(_: &mut Registry) {}
+}
+
+impl IntoResponse for Ended {
+    fn into_response(self) -> Response {
+        let mut response = Done.into_response();
+        for cookie in self.0.iter().flat_map(|cookies| cookies.forget()) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl ApiResponse for Ended {
+    fn meta() -> MetaResponses {
+        done(vec![set_cookie(
+            "The cookies of the session, empty and expired, when the request was authenticated by one.",
+        )])
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+fn done(headers: Vec<MetaHeader>) -> MetaResponses {
+    let content = Vec::new();
+    let response = MetaResponse { description: "Done.", status: Some(204), status_range: None, content, headers };
+    MetaResponses { responses: vec![response] }
 }
 
 /// The problems that an operation can answer with.
@@ -109,8 +155,10 @@ pub(crate) trait Refusals: Send + Sync + 'static {
 
 /// What can go wrong anywhere.
 pub(crate) const ALWAYS: &[Code] = &[Code::Internal, Code::Unavailable, Code::Timeout];
-/// What can go wrong with an access token.
-pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated];
+/// What can go wrong with an access token, in the header or in a cookie.
+pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest];
+/// What can go wrong where a cookie may not be enough.
+pub(crate) const CSRF: &[Code] = &[Code::CsrfFailed];
 /// What can go wrong where passwords are hashed.
 pub(crate) const HASHING: &[Code] = &[Code::Overloaded];
 /// What can go wrong with a JSON body.

@@ -1,19 +1,62 @@
-//! Who calls: the access token in the `Authorization` header (RFC 6750 §2.1), and nowhere else.
+//! Who calls: the access token in the `Authorization` header (RFC 6750 §2.1) or in the access cookie, and nowhere else.
+//!
+//! The header wins: a request that has one never uses cookies, not even when its token is bad.
 
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, Method, header};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use portcullis_domain::caller::Caller;
 
+use crate::cookies::{ACCESS_SCHEME, Cookies, Jar};
+use crate::csrf::{self, Protects};
 use crate::problem::Problem;
-use crate::state::Visit;
+use crate::state::{State, Visit};
 
 /// The name of the security scheme in the OpenAPI document.
-const SCHEME: &str = "bearer";
+pub(crate) const BEARER_SCHEME: &str = "bearer";
+
+/// How tokens travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// In bodies and in the `Authorization` header: the client keeps them.
+    #[default]
+    Bearer,
+    /// In cookies: the browser keeps them.
+    Cookie,
+}
 
 /// A caller with a valid access token.
-pub(crate) struct Signed(pub(crate) Caller);
+pub(crate) struct Signed {
+    pub(crate) caller: Caller,
+    /// How the token came.
+    pub(crate) transport: Transport,
+}
+
+impl Signed {
+    /// The caller behind the `Authorization` header; `None` without one.
+    pub(crate) fn by_header(state: &State, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        let caller = state.app.tokens.authenticate(bearer(headers)?)?;
+        Ok(Some(Self { caller, transport: Transport::Bearer }))
+    }
+
+    /// The caller behind an access cookie. What changes anything must come from one of our pages.
+    pub(crate) fn by_cookie(state: &State, request: &Request, token: &str) -> Result<Self, Problem> {
+        let (headers, settings) = (request.headers(), &state.settings);
+        let harmless = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        if !harmless {
+            csrf::check_source(headers, settings)?;
+        }
+        let caller = state.app.tokens.authenticate(token)?;
+        if !harmless {
+            csrf::check_token(headers, &*settings.mac, caller.session, &[Protects::Access])?;
+        }
+        Ok(Self { caller, transport: Transport::Cookie })
+    }
+}
 
 impl<'a> ApiExtractor<'a> for Signed {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
@@ -32,17 +75,21 @@ impl<'a> ApiExtractor<'a> for Signed {
             flows: None,
             openid_connect_url: None,
         };
-        registry.create_security_scheme(SCHEME, scheme);
+        registry.create_security_scheme(BEARER_SCHEME, scheme);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
+        vec![BEARER_SCHEME, ACCESS_SCHEME]
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let token = bearer(request.headers())?;
-        let caller = Visit::of(request)?.state.app.tokens.authenticate(token).map_err(Problem::from)?;
-        Ok(Self(caller))
+        let state = &Visit::of(request)?.state;
+        if let Some(signed) = Self::by_header(state, request.headers())? {
+            return Ok(signed);
+        }
+        let jar = Jar::read(request.headers(), Cookies::of(&state.settings))?;
+        let token = jar.access.ok_or_else(|| Problem::unauthenticated(false))?;
+        Ok(Self::by_cookie(state, request, token)?)
     }
 }
 

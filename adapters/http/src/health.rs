@@ -79,7 +79,7 @@ impl Health {
             body["checks"] = report.outcomes.iter().map(|outcome| described(outcome, details)).collect();
         }
         let mut response = Response::builder().status(status).content_type(JSON).body(body.to_string());
-        retry_after(status, &mut response);
+        retry_after(status, None, &mut response);
         response
     }
 

@@ -10,10 +10,15 @@ mod accounts;
 mod answer;
 mod body;
 mod caller;
+mod client_address;
+mod cookies;
+mod cors;
+mod csrf;
 mod documents;
 mod door;
 mod health;
 mod keys;
+mod limits;
 mod management;
 mod metering;
 mod oauth;
@@ -32,10 +37,11 @@ use std::sync::Arc;
 use poem::Endpoint;
 use portcullis_domain::App;
 
+pub use client_address::{TrustedProxies, network_of};
 pub use health::{Check, Health, Probe};
 pub use management::management;
 pub use openapi::openapi;
-pub use settings::{Client, HttpSettings};
+pub use settings::{Client, HttpSettings, Quotas};
 
 use door::Door;
 use routes::Routes;

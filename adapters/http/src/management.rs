@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 
+use crate::door::complete_headers;
 use crate::health::{Health, LIVE, READY, is_verbose, live};
 
 /// The text format of Prometheus.
@@ -41,7 +42,7 @@ impl Endpoint for Management {
                 Response::builder().status(StatusCode::METHOD_NOT_ALLOWED).header(header::ALLOW, allow).finish()
             }
         };
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        complete_headers(response.headers_mut(), false);
         Ok(response)
     }
 }

@@ -5,9 +5,12 @@ use poem_openapi::registry::Registry;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{self, AccountApi};
+use crate::cookies;
+use crate::csrf;
 use crate::documents;
 use crate::health;
 use crate::keys;
+use crate::limits;
 use crate::oauth;
 use crate::problem::{Code, Problem};
 use crate::schema::{Documented, pointer};
@@ -20,7 +23,12 @@ const OPENAPI: &str = "3.0.3";
 const ABOUT: &str = "Accounts, sessions and tokens.\n\nErrors are problems (RFC 9457) with a stable `code`; under \
     `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, unknown \
     query parameters ignored. Every answer has `X-Request-Id`: the client's own when it sent a decent one (1 to 128 \
-    letters, digits, `.`, `_`, `-`).";
+    letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, or by the cookies of a \
+    login with `transport: \"cookie\"`. A request with both uses the bearer token, and no cookie even when that token is \
+    bad. Where a cookie authenticates an unsafe method, the request needs the CSRF token of the session in \
+    `X-CSRF-TOKEN`, and must come from a page of this origin or of an allowed one: the browser says so in \
+    `Sec-Fetch-Site` and `Origin`. Otherwise it is refused with 403 `csrf-failed`. Two cookies of one name are refused \
+    with 400.";
 
 /// The document that describes the public listener, as JSON.
 pub fn openapi(settings: &HttpSettings) -> String {
@@ -36,7 +44,13 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
     for more in [oauth::paths(), keys::paths(), health::paths(), documents::paths()] {
         extend(&mut paths, more);
     }
-    paths.values_mut().flat_map(operations).for_each(complete);
+    for (path, described) in &mut paths {
+        for (method, operation) in described.as_object_mut().into_iter().flatten() {
+            csrf::describe(method, operation);
+            limits::describe(method, path, operation);
+            complete(operation);
+        }
+    }
 
     let mut tags: Vec<Value> = registry.tags.iter().map(value).collect();
     tags.push(json!({ "name": "OAuth2", "description": "The protocol endpoints for other services." }));
@@ -47,7 +61,11 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
     for (name, scheme) in &registry.security_schemes {
         security_schemes.insert((*name).to_owned(), value(scheme));
     }
+    extend(&mut security_schemes, cookies::security_schemes(settings));
     extend(&mut security_schemes, oauth::security_schemes());
+
+    let mut headers = limits::headers();
+    extend(&mut headers, common_headers());
 
     json!({
         "openapi": OPENAPI,
@@ -60,7 +78,7 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
         "servers": [{ "url": settings.issuer }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas(), "headers": headers(), "securitySchemes": security_schemes },
+        "components": { "schemas": schemas(), "headers": headers, "securitySchemes": security_schemes },
     })
 }
 
@@ -81,11 +99,6 @@ fn schemas() -> Map<String, Value> {
     schemas
 }
 
-/// The operations of a path.
-fn operations(path: &mut Value) -> impl Iterator<Item = &mut Value> {
-    path.as_object_mut().into_iter().flat_map(|operations| operations.values_mut())
-}
-
 /// What is alike for all operations: the headers, and what the codes of refusals mean.
 fn complete(operation: &mut Value) {
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
@@ -102,7 +115,7 @@ fn complete(operation: &mut Value) {
         let is_problem = response.pointer("/content/application~1problem+json").is_some();
         let more = match status.as_str() {
             "401" if is_problem => Some("WWW-Authenticate"),
-            "503" => Some("Retry-After"),
+            "429" | "503" => Some("Retry-After"),
             _ => None,
         };
         for name in ["X-Request-Id"].into_iter().chain(more) {
@@ -112,7 +125,7 @@ fn complete(operation: &mut Value) {
 }
 
 /// The headers that [`complete`] refers to.
-fn headers() -> Value {
+fn common_headers() -> Value {
     let text = |about: &str| json!({ "description": about, "required": true, "schema": { "type": "string" } });
     json!({
         "X-Request-Id": text("The id of the request."),

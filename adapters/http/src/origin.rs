@@ -1,8 +1,10 @@
-//! Where a request came from, as far as it can be trusted: the peer's address, never a header that claims another.
+//! Where a request came from, as far as it can be trusted: the address is the one that the door found out.
 
 use poem::http::header;
 use poem::{FromRequest, Request, RequestBody};
 use portcullis_domain::origin::Origin;
+
+use crate::state::Visit;
 
 /// The origin of a request.
 pub(crate) struct From(pub(crate) Origin);
@@ -17,10 +19,12 @@ impl From {
     /// The origin of a request.
     pub(crate) fn of(request: &Request) -> Origin {
         let header = |name| request.headers().get(name);
+        let visit = Visit::of(request).ok();
         Origin {
-            ip: request.remote_addr().as_socket_addr().map(|peer| peer.ip().to_canonical()),
+            ip: visit.and_then(|visit| visit.client),
             user_agent: header(header::USER_AGENT.as_str())
                 .and_then(|value| Origin::keep_user_agent(&String::from_utf8_lossy(value.as_bytes()))),
+            request_id: visit.map(|visit| visit.id.as_str().to_owned()),
             traceparent: header("traceparent").and_then(|value| value.to_str().ok()).and_then(traceparent),
         }
     }

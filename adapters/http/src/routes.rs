@@ -7,6 +7,7 @@ use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApi;
 
+use crate::limits::Rule;
 use crate::metering::Meters;
 
 /// One path and what can be done with it.
@@ -23,6 +24,7 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) endpoint: BoxEndpoint<'static, Response>,
     pub(crate) meters: Meters,
+    pub(crate) rule: Rule,
 }
 
 impl Route {
@@ -34,7 +36,8 @@ impl Route {
 
     fn add(&mut self, method: Method, endpoint: BoxEndpoint<'static, Response>) {
         let meters = Meters::new(&self.pattern, method.as_str());
-        self.operations.push(Operation { method, endpoint, meters });
+        let rule = Rule::of(&method, &self.pattern);
+        self.operations.push(Operation { method, endpoint, meters, rule });
         let mut methods: Vec<&str> = self.operations.iter().map(|operation| operation.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");

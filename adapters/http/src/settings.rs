@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use portcullis_domain::ports::ambient::{Clock, Randomness};
+use portcullis_domain::ports::limits::{Quota, RateLimiter};
+use portcullis_domain::ports::security::Mac;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::Scope;
 
@@ -17,6 +20,18 @@ pub struct HttpSettings {
     pub first_party_scope: Scope,
     /// Who may call `/oauth2/introspect` and `/oauth2/revoke`.
     pub clients: Vec<Client>,
+    /// The origins besides our own whose pages may call this service with cookies (CORS and CSRF): `scheme://host[:port]`.
+    pub allowed_origins: Vec<String>,
+    /// The proxies in front: only they are believed about whom they speak for. `X-Forwarded-For` is read from the right
+    /// up to the first address that is none of them, and `Forwarded` (RFC 7239) when there is no such header: a proxy
+    /// that writes `Forwarded` must remove `X-Forwarded-For`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Counts requests.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// How many requests are too many.
+    pub quotas: Quotas,
+    /// Makes CSRF tokens.
+    pub mac: Arc<dyn Mac>,
     /// The longest request body, in bytes.
     pub body_limit: usize,
     /// The longest time a request may take, its body's arrival included.
@@ -29,6 +44,24 @@ pub struct HttpSettings {
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
     pub random: Arc<dyn Randomness>,
+}
+
+/// How often one address (an IPv6 network of 64 bits), or one client, may ask; `None` is as often as it likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// `POST /api/v1/auth/login`, by address.
+    pub login: Option<Quota>,
+    /// `POST /api/v1/auth/register`, by address.
+    pub register: Option<Quota>,
+    /// `POST /api/v1/auth/refresh`, by address.
+    pub refresh: Option<Quota>,
+    /// Introspection and revocation by client; failed client authentication by address, and as other requests when this
+    /// is `None`.
+    pub introspect: Option<Quota>,
+    /// What changes the own account, and `POST /api/v1/auth/logout-all`, by address.
+    pub change: Option<Quota>,
+    /// Token checks for proxies, keys, documents and health are free; everything else, by address.
+    pub other: Option<Quota>,
 }
 
 /// An OAuth 2 client that authenticates with a secret (RFC 6749 §2.3.1).

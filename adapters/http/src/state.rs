@@ -1,11 +1,14 @@
 //! What handlers share, and what belongs to one request.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use poem::Request;
 use portcullis_domain::App;
 
+use crate::door::RequestId;
+use crate::limits::Counted;
 use crate::problem::Problem;
 use crate::settings::HttpSettings;
 
@@ -18,12 +21,16 @@ pub(crate) struct State {
 /// One request on its way through: the door puts it among the request's extensions.
 pub(crate) struct Visit {
     pub(crate) state: Arc<State>,
+    /// The client's address, as far as it can be trusted.
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) id: RequestId,
+    counted: OnceLock<Counted>,
     reading_body: AtomicBool,
 }
 
 impl Visit {
-    pub(crate) const fn new(state: Arc<State>) -> Self {
-        Self { state, reading_body: AtomicBool::new(false) }
+    pub(crate) const fn new(state: Arc<State>, client: Option<IpAddr>, id: RequestId) -> Self {
+        Self { state, client, id, counted: OnceLock::new(), reading_body: AtomicBool::new(false) }
     }
 
     /// The visit of a request that came through the door.
@@ -32,6 +39,16 @@ impl Visit {
             Some(visit) => Ok(visit),
             None => Err(Problem::internal("a request did not come through the door")),
         }
+    }
+
+    /// Notes what a limit said; the first word stays.
+    pub(crate) fn note(&self, counted: Counted) {
+        self.counted.get_or_init(|| counted);
+    }
+
+    /// What a limit said, if one was asked.
+    pub(crate) fn counted(&self) -> Option<&Counted> {
+        self.counted.get()
     }
 
     /// Notes that the client is sending its body, or has sent it.

@@ -86,6 +86,20 @@ impl UserRepository for Unit {
         })
         .await
     }
+
+    async fn page(
+        &mut self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(User, Option<PasswordHash>)>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.look(|view| {
+            let mut rest: Vec<_> = view.users().filter(|user| after.is_none_or(|after| user.id > after)).collect();
+            rest.sort_unstable_by_key(|user| user.id);
+            let page = rest.into_iter().take(limit);
+            page.map(|user| (user.clone(), view.password(user.id).cloned())).collect()
+        })
+    }
 }
 
 #[async_trait]

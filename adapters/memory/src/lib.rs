@@ -1,22 +1,29 @@
 //! Everything in memory: the strictest adapter, public so that other people's tests can use it, and (with the
 //! feature `contract`) the contract suites of every port.
 //!
-//! [`MemoryRevocations`] and [`InProcessPublisher`] also serve in production; what is called `Plain…` or `Toy…`
-//! protects nothing and is for tests only.
+//! [`MemoryRevocations`], [`MemoryLimiter`] and [`InProcessPublisher`] also serve in production; what is called
+//! `Plain…` or `Toy…` protects nothing and is for tests only.
 
 mod accounts;
 mod ambient;
+mod attempts;
+mod audit;
+mod buckets;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod in_process;
 mod keys;
+mod limiter;
+mod mac;
 mod outbox;
 mod passwords;
 mod publisher;
 mod refresh_tokens;
 mod revocations;
 mod sessions;
+mod signal;
 mod state;
+mod steady_clock;
 mod store;
 mod tokens;
 mod toy;
@@ -24,7 +31,9 @@ mod vault;
 
 pub use ambient::{ManualClock, SeededRandomness};
 pub use in_process::InProcessPublisher;
-pub use passwords::{LaxPolicy, PlainHasher};
+pub use limiter::MemoryLimiter;
+pub use mac::ToyMac;
+pub use passwords::{LaxPolicy, PlainHasher, PlainHashes};
 pub use publisher::{Published, RecordingPublisher};
 pub use refresh_tokens::ToyRefreshTokens;
 pub use revocations::MemoryRevocations;

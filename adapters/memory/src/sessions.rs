@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
+use portcullis_domain::accounts::PasswordHash;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::sessions::{Revocation, RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{StoreError, Unique};
@@ -34,6 +35,22 @@ impl SessionRepository for Unit {
                 return Err(StoreError::Conflict);
             }
             Ok(((), written(session.clone())))
+        })
+        .await
+    }
+
+    async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError> {
+        self.change(|view| {
+            if view.password(session.user) != Some(password) {
+                return Ok((None, Changes::default()));
+            }
+            if view.session(session.id).is_some() {
+                return Err(StoreError::Duplicate(Unique::Id));
+            }
+            let others = view.sessions_of(session.user);
+            let live = others.into_iter().filter(|other| other.is_live(session.created_at)).count();
+            let live = u32::try_from(live).unwrap_or(u32::MAX).saturating_add(1);
+            Ok((Some(live), written(session.clone())))
         })
         .await
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::{PasswordHash, User};
-use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::accounts::{AttemptKey, Attempts, PasswordHash, User};
+use portcullis_domain::audit::AuditEntry;
+use portcullis_domain::ids::{AuditId, SessionId, UserId};
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::sessions::Session;
@@ -21,10 +22,15 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<SessionId, Session>,
     pub(crate) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
     pub(crate) revocations: HashMap<SessionId, Revocation>,
+    pub(crate) attempts: HashMap<AttemptKey, Attempts>,
+    pub(crate) audit: BTreeMap<AuditPlace, AuditEntry>,
     pub(crate) keys: HashMap<String, SigningKey>,
     pub(crate) outbox: BTreeMap<u64, Waiting>,
     pub(crate) last_sequence: u64,
 }
+
+/// Where an entry has its place in the audit trail.
+pub(crate) type AuditPlace = (Timestamp, AuditId);
 
 /// A delivery in the outbox.
 pub(crate) struct Waiting {
@@ -41,6 +47,8 @@ pub(crate) struct Changes {
     pub(crate) passwords: HashMap<UserId, Option<PasswordHash>>,
     pub(crate) sessions: HashMap<SessionId, Option<Session>>,
     pub(crate) revocations: HashMap<SessionId, Option<Revocation>>,
+    pub(crate) attempts: HashMap<AttemptKey, Option<Attempts>>,
+    pub(crate) audit: BTreeMap<AuditPlace, Option<AuditEntry>>,
     pub(crate) keys: HashMap<String, Option<SigningKey>>,
 }
 
@@ -117,6 +125,26 @@ impl<'a> View<'a> {
         rows(&self.changes.revocations, &self.state.revocations)
     }
 
+    pub(crate) fn attempts(&self, key: &AttemptKey) -> Option<&'a Attempts> {
+        row(&self.changes.attempts, &self.state.attempts, key)
+    }
+
+    /// The keys of what was last counted before the instant.
+    pub(crate) fn attempts_before(&self, before: Timestamp) -> impl Iterator<Item = AttemptKey> {
+        let committed = self.state.attempts.keys().filter(|key| !self.changes.attempts.contains_key(*key));
+        let all = committed.chain(self.changes.attempts.keys()).copied();
+        all.filter(move |key| self.attempts(key).is_some_and(|counted| counted.last_at < before))
+    }
+
+    /// What is committed and has not been removed by this unit, the oldest first.
+    pub(crate) fn audit(&self) -> impl DoubleEndedIterator<Item = (&'a AuditPlace, &'a AuditEntry)> {
+        self.state.audit.iter().filter(|(place, _)| !matches!(self.changes.audit.get(place), Some(None)))
+    }
+
+    pub(crate) fn users(&self) -> impl Iterator<Item = &'a User> {
+        rows(&self.changes.users, &self.state.users)
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'a SigningKey> {
         rows(&self.changes.keys, &self.state.keys)
     }
@@ -153,6 +181,13 @@ impl State {
         }
         put(&mut self.passwords, changes.passwords);
         put(&mut self.revocations, changes.revocations);
+        put(&mut self.attempts, changes.attempts);
+        for (place, entry) in changes.audit {
+            match entry {
+                Some(entry) => self.audit.insert(place, entry),
+                None => self.audit.remove(&place),
+            };
+        }
         put(&mut self.keys, changes.keys);
     }
 

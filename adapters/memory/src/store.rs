@@ -5,8 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::EventId;
-use portcullis_domain::ports::accounts::{CredentialRepository, UserRepository};
+use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::ambient::Randomness;
+use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
@@ -78,6 +79,15 @@ impl Unit {
         Ok(read(&View { state: &state, changes: &self.changes }))
     }
 
+    /// Notes what is only written; it waits for no turn, because nothing depends on what is there.
+    pub(crate) fn note(&mut self, changes: Changes) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::Closed);
+        }
+        self.changes.extend(changes);
+        Ok(())
+    }
+
     /// Waits for the turn, then decides on the state as it is and writes; an error ends the unit.
     pub(crate) async fn change<T>(
         &mut self,
@@ -114,6 +124,8 @@ impl Changes {
         self.passwords.extend(newer.passwords);
         self.sessions.extend(newer.sessions);
         self.revocations.extend(newer.revocations);
+        self.attempts.extend(newer.attempts);
+        self.audit.extend(newer.audit);
         self.keys.extend(newer.keys);
     }
 }
@@ -133,6 +145,14 @@ impl Tx for Unit {
     }
 
     fn revocations(&mut self) -> &mut dyn RevocationRepository {
+        self
+    }
+
+    fn attempts(&mut self) -> &mut dyn AttemptRepository {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
         self
     }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use portcullis_domain::ports::ambient::Randomness;
-use portcullis_domain::ports::security::{PasswordHasher, PasswordPolicy, Vault};
+use portcullis_domain::Timestamp;
+use portcullis_domain::ports::ambient::{Clock, Randomness};
+use portcullis_domain::ports::security::{Mac, PasswordHasher, PasswordPolicy, Vault};
 use portcullis_domain::ports::sessions::{RefreshTokenCodec, RevocationList};
 use portcullis_domain::tokens::Algorithm;
-use portcullis_memory::contract::{Ambient, Publisher, Received, Signers, Sink, Storage};
+use portcullis_memory::contract::hash_import::HashImports;
+use portcullis_memory::contract::{Ambient, Limiter, Publisher, Received, Replicas, Signers, Sink, Storage, Time};
 use portcullis_memory::{
-    InProcessPublisher, LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, RecordingPublisher,
-    SeededRandomness, ToyRefreshTokens, ToyTokens, ToyVault,
+    InProcessPublisher, LaxPolicy, ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher,
+    PlainHashes, RecordingPublisher, SeededRandomness, ToyMac, ToyRefreshTokens, ToyTokens, ToyVault,
 };
 use tokio::sync::Mutex;
 
@@ -34,6 +36,13 @@ mod store {
 
     portcullis_memory::storage_contract!(fresh);
     portcullis_memory::outbox_contract!(fresh);
+
+    async fn alone() -> Replicas {
+        let store = Arc::new(MemoryStore::new(random()));
+        Replicas { here: store.clone(), signal: store, elsewhere: Vec::new(), guard: nothing() }
+    }
+
+    portcullis_memory::revocation_signal_contract!(alone);
 }
 
 mod recording {
@@ -122,6 +131,30 @@ async fn revocations() -> Arc<dyn RevocationList> {
 }
 portcullis_memory::revocation_list_contract!(revocations);
 
+/// Time that passes when the suite says so.
+struct Hand {
+    clock: Arc<ManualClock>,
+    begun: Timestamp,
+}
+
+#[async_trait]
+impl Time for Hand {
+    async fn pass(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.now().since(self.begun)
+    }
+}
+
+async fn limiter() -> Limiter {
+    let clock = Arc::new(ManualClock::default());
+    let time = Hand { begun: clock.now(), clock: clock.clone() };
+    Limiter { limiter: Arc::new(MemoryLimiter::new(clock)), time: Arc::new(time), guard: nothing() }
+}
+portcullis_memory::rate_limiter_contract!(limiter);
+
 async fn toy_refresh_tokens() -> Arc<dyn RefreshTokenCodec> {
     Arc::new(ToyRefreshTokens::new([7; 32]))
 }
@@ -132,6 +165,19 @@ async fn plain_hasher() -> Arc<dyn PasswordHasher> {
 }
 portcullis_memory::hasher_contract!(plain_hasher);
 
+async fn plain_hashes() -> HashImports {
+    let foreign = ["Correct horse 1", "Battery staple 2"];
+    HashImports {
+        import: Arc::new(PlainHashes),
+        hasher: Arc::new(PlainHasher::new(random())),
+        foreign: foreign
+            .map(|password| (PlainHashes::foreign(password, PlainHashes::MAX_COST), password.to_owned()))
+            .into(),
+        costly: vec![PlainHashes::foreign("Correct horse 1", PlainHashes::MAX_COST + 1)],
+    }
+}
+portcullis_memory::hash_import_contract!(plain_hashes);
+
 async fn lax_policy() -> Arc<dyn PasswordPolicy> {
     Arc::new(LaxPolicy)
 }
@@ -141,6 +187,11 @@ async fn toy_vault() -> Arc<dyn Vault> {
     Arc::new(ToyVault::new([7; 32], random()))
 }
 portcullis_memory::vault_contract!(toy_vault);
+
+async fn toy_mac(key: [u8; 32]) -> Arc<dyn Mac> {
+    Arc::new(ToyMac::new(key))
+}
+portcullis_memory::mac_contract!(toy_mac);
 
 async fn manual_and_seeded() -> Ambient {
     Ambient { clock: Arc::new(ManualClock::default()), random: random() }

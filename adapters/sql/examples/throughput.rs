@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::{Email, User};
+use portcullis_domain::accounts::{AttemptKey, Email, LoginName, PasswordHash, User};
+use portcullis_domain::audit::{Action, Actor, AuditEntry};
 use portcullis_domain::event::Event;
 use portcullis_domain::failure::BoxError;
 use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Effect, Store};
-use portcullis_domain::sessions::{Rotated, Rotation, Session, TokenDigest, TokenFamily};
+use portcullis_domain::sessions::{RevocationReason, Revoked, Rotated, Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
 use portcullis_sql::{SqlSettings, SqlStore};
 
@@ -63,6 +65,7 @@ async fn main() -> Result<(), BoxError> {
         let bench = Arc::new(Bench { store, random, tasks, length: Duration::from_secs(seconds) });
         let sessions = bench.fill().await?;
         println!("  rotate + commit            {:>8.0}/s", bench.clone().rotate(sessions).await?);
+        bench.logins().await?;
         println!("  session + event + commit   {:>8.0}/s", bench.clone().start_sessions().await?);
         let writers = bench.clone();
         let writing = tokio::spawn(async move { writers.start_sessions().await });
@@ -150,6 +153,53 @@ impl Bench {
         Ok(next)
     }
 
+    /// What a login asks of the store, one after the other: without others there is nothing to share a trip with.
+    async fn logins(&self) -> Result<(), BoxError> {
+        let id = UserId::new(now(), &*self.random);
+        let name = LoginName::Email(Email::parse(&format!("{id}@example.com"))?);
+        let hash = PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$".to_owned());
+        let mut tx = self.store.begin().await?;
+        tx.users().insert(&User::new(id, None, Email::parse(&format!("{id}@example.com"))?, now())).await?;
+        tx.credentials().insert(id, &hash).await?;
+        tx.commit(now(), Vec::new()).await?;
+
+        let (started, before) = (Instant::now(), Spent::now());
+        let mut count = 0_u64;
+        while started.elapsed() < self.length {
+            let mut key = AttemptKey([0; 32]);
+            self.random.fill(&mut key.0);
+            let mut tx = self.store.begin().await?;
+            let found = tx.users().for_login(&name).await?;
+            tx.attempts().of(&key).await?;
+            let Some((user, Some(password))) = found else { return Err("lost an account".into()) };
+            // It is over when the next one begins, so that the account keeps few sessions.
+            let over = Some(Revoked { at: now(), reason: RevocationReason::Logout });
+            let session = Session { revoked: over, ..self.session(user.id) };
+            let event = Event::SessionStarted {
+                user_id: session.user,
+                session_id: session.id,
+                ip: session.ip,
+                user_agent: session.user_agent.clone(),
+            };
+            let origin = Origin { ip: session.ip, user_agent: session.user_agent.clone(), ..Origin::default() };
+            let mut tx = self.store.begin().await?;
+            if tx.sessions().start(&session, &password).await?.is_none() {
+                return Err("lost a password".into());
+            }
+            let entry = AuditEntry::new(now(), &*self.random, Actor::User(user.id), Action::LogIn, &origin);
+            tx.audit().append(entry.on(user.id).in_session(session.id)).await?;
+            tx.commit(now(), vec![Effect::Publish { event, traceparent: None }]).await?;
+            count += 1;
+        }
+        let spent = Spent::now();
+        let each =
+            |spent: u64, before: u64| f64::from(u32::try_from(spent - before).unwrap_or(u32::MAX)) / count as f64;
+        println!("  login, one by one          {:>8.0}/s", rate(count, started));
+        println!("    of CPU time              {:>8.0} us", each(spent.micros, before.micros));
+        println!("    waits of a thread        {:>8.1}", each(spent.waits, before.waits));
+        Ok(())
+    }
+
     async fn start_sessions(self: Arc<Self>) -> Result<f64, BoxError> {
         let users = self.fill().await?;
         let started = Instant::now();
@@ -191,6 +241,28 @@ impl Bench {
             count += ids.len();
         }
         Ok(rate(u64::try_from(count)?, started))
+    }
+}
+
+/// What the process has used up, as far as the system tells.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    micros: u64,
+    waits: u64,
+}
+
+impl Spent {
+    fn now() -> Self {
+        let mut spent = Self::default();
+        for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+            let file = |name| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let nanos = file("schedstat").split(' ').next().and_then(|text| text.parse::<u64>().ok());
+            spent.micros += nanos.unwrap_or_default() / 1_000;
+            let status = file("status");
+            let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            spent.waits += waits.and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or_default();
+        }
+        spent
     }
 }
 

@@ -1,16 +1,29 @@
 //! Accounts.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, UserStatus, Username};
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::accounts::UserRepository;
 use portcullis_domain::ports::store::StoreError;
-use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select, SelectTwo};
+use sea_orm::{
+    ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Iterable,
+    QueryFilter, QueryOrder, QuerySelect, Select, SelectTwo, Statement,
+};
 
 use crate::column::{corrupt, count, instant};
-use crate::entity::{credential, session, user};
+use crate::entity::{credential, names, session, user};
 use crate::error::store_error;
 use crate::unit::Unit;
+
+static BY_EMAIL: LazyLock<String> = LazyLock::new(|| look("email_key"));
+static BY_USERNAME: LazyLock<String> = LazyLock::new(|| look("username_key"));
+
+fn look(key: &str) -> String {
+    let columns = names(user::Column::iter());
+    format!("SELECT {columns}, hash FROM users LEFT JOIN credentials ON user_id = id WHERE {key} = $1")
+}
 
 #[async_trait]
 impl UserRepository for Unit {
@@ -36,17 +49,14 @@ impl UserRepository for Unit {
 
     async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
         let link = self.reading()?;
-        let key = match name {
-            LoginName::Email(_) => user::Column::EmailKey,
-            LoginName::Username(_) => user::Column::UsernameKey,
-        };
-        let found = with_password(key, name.key()).one(&link).await.map_err(store_error)?;
-        let found = match found {
-            Some((user, credential)) => {
-                Some((account(&user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
-            }
-            None => None,
-        };
+        let look = for_login(link.get_database_backend(), name);
+        let row = link.query_one_raw(look).await.map_err(store_error)?;
+        let found = row.map(|row| {
+            let user = user::Model::from_query_result(&row, "").map_err(store_error)?;
+            let hash: Option<String> = row.try_get("", "hash").map_err(store_error)?;
+            Ok::<_, StoreError>((account(&user)?, hash.map(PasswordHash::new)))
+        });
+        let found = found.transpose()?;
         self.keep(link);
         Ok(found)
     }
@@ -80,6 +90,18 @@ impl UserRepository for Unit {
         self.keep(link);
         Ok(gone.rows_affected > 0)
     }
+
+    async fn page(
+        &mut self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(User, Option<PasswordHash>)>, StoreError> {
+        let link = self.reading()?;
+        let rows = page(after, limit).all(&link).await.map_err(store_error)?;
+        let rows = rows.into_iter().map(|(user, credential)| known(&user, credential)).collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(rows)
+    }
 }
 
 impl Unit {
@@ -96,9 +118,29 @@ pub(crate) fn by_key(column: user::Column, key: &str) -> Select<user::Entity> {
     user::Entity::find().filter(column.eq(key))
 }
 
-/// The account with this canonical name, and its password.
-pub(crate) fn with_password(column: user::Column, key: &str) -> SelectTwo<user::Entity, credential::Entity> {
-    by_key(column, key).find_also_related(credential::Entity)
+/// The account with this canonical name, and its password: the first look of every login.
+pub(crate) fn for_login(backend: DbBackend, name: &LoginName) -> Statement {
+    let sql = match name {
+        LoginName::Email(_) => BY_EMAIL.as_str(),
+        LoginName::Username(_) => BY_USERNAME.as_str(),
+    };
+    Statement::from_sql_and_values(backend, sql, [name.key().into()])
+}
+
+/// The accounts after this one with their passwords.
+pub(crate) fn page(after: Option<UserId>, limit: u32) -> SelectTwo<user::Entity, credential::Entity> {
+    let mut query = user::Entity::find();
+    if let Some(after) = after {
+        query = query.filter(user::Column::Id.gt(*after.as_uuid()));
+    }
+    query.order_by_asc(user::Column::Id).limit(u64::from(limit)).find_also_related(credential::Entity)
+}
+
+fn known(
+    user: &user::Model,
+    credential: Option<credential::Model>,
+) -> Result<(User, Option<PasswordHash>), StoreError> {
+    Ok((account(user)?, credential.map(|credential| PasswordHash::new(credential.hash))))
 }
 
 fn row(user: &User, version: u32) -> user::ActiveModel {

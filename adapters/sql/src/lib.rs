@@ -1,5 +1,6 @@
-//! Storage on SQLite and PostgreSQL, behind the domain's ports [`Store`](portcullis_domain::ports::store::Store) and
-//! [`Outbox`](portcullis_domain::ports::delivery::Outbox).
+//! Storage on SQLite and PostgreSQL, behind the domain's ports [`Store`](portcullis_domain::ports::store::Store),
+//! [`Outbox`](portcullis_domain::ports::delivery::Outbox) and
+//! [`RevocationSignal`](portcullis_domain::ports::sessions::RevocationSignal).
 //!
 //! The address decides: `sqlite://data/portcullis.db`, `sqlite::memory:`, `postgres://user:password@host/database`
 //! (also `postgresql://`). A schema other than `public` is chosen as with libpq:
@@ -8,17 +9,21 @@
 //!
 //! - **SQLite**: readers side by side, one writer. Units of work take turns in the writer's open transaction, each
 //!   behind a savepoint, and all that waited share one COMMIT, which is one fsync.
-//! - **PostgreSQL**: reads go straight to the pool, the transaction begins at the first write, READ COMMITTED.
+//! - **PostgreSQL**: reads go straight to the pool, the transaction begins at the first write, READ COMMITTED. Other
+//!   replicas are told of revocations by `NOTIFY`, in the transaction that adds them.
 //! - On both, refresh tokens of different sessions that are used at the same time share one statement and one COMMIT.
 
 mod accounts;
 mod address;
+mod attempts;
+mod audit;
 mod column;
 mod connect;
 mod credentials;
 mod entity;
 mod error;
 mod keys;
+mod last;
 mod link;
 mod migrate;
 mod outbox;
@@ -27,7 +32,9 @@ mod revocations;
 mod rotate;
 mod sessions;
 mod settings;
+mod signal;
 mod sqlite;
+mod start;
 mod store;
 #[cfg(test)]
 mod tests;

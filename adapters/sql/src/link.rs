@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult};
 use sea_orm::{QueryResult, Statement};
 
 use crate::error::at;
 use crate::postgres::Pool;
 use crate::rotate::RotationRow;
+use crate::sqlite::Readers;
 use crate::turn::{Turn, Turns};
 
 /// A way to the database, on which SeaORM's queries run.
@@ -24,7 +25,7 @@ pub(crate) enum Kind {
     /// PostgreSQL, in a transaction.
     Transaction(DatabaseTransaction),
     /// SQLite, reading.
-    Readers(DatabaseConnection),
+    Readers(Readers),
     /// SQLite in memory, reading: each statement takes a turn of its own, for there is one connection only.
     Turns(Turns),
     /// SQLite, writing; PostgreSQL, since the use of a refresh token.
@@ -75,7 +76,7 @@ impl ConnectionTrait for Link {
         match &self.kind {
             Kind::Pool(pool) => pool.connection().execute_raw(statement).await,
             Kind::Transaction(transaction) => transaction.execute_raw(statement).await,
-            Kind::Readers(readers) => readers.execute_raw(statement).await,
+            Kind::Readers(readers) => readers.execute(statement).await,
             Kind::Turns(turns) => turns.take().execute(statement).await,
             Kind::Turn(turn) => turn.execute(statement).await,
         }
@@ -90,7 +91,7 @@ impl ConnectionTrait for Link {
         match &self.kind {
             Kind::Pool(pool) => pool.query_one(statement).await,
             Kind::Transaction(transaction) => transaction.query_one_raw(statement).await,
-            Kind::Readers(readers) => readers.query_one_raw(statement).await,
+            Kind::Readers(readers) => readers.query_one(statement).await,
             Kind::Turns(turns) => turns.take().query_one(statement).await,
             Kind::Turn(turn) => turn.query_one(statement).await,
         }
@@ -101,7 +102,7 @@ impl ConnectionTrait for Link {
         match &self.kind {
             Kind::Pool(pool) => pool.query_all(statement).await,
             Kind::Transaction(transaction) => transaction.query_all_raw(statement).await,
-            Kind::Readers(readers) => readers.query_all_raw(statement).await,
+            Kind::Readers(readers) => readers.query_all(statement).await,
             Kind::Turns(turns) => turns.take().query_all(statement).await,
             Kind::Turn(turn) => turn.query_all(statement).await,
         }

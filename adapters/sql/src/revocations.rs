@@ -1,19 +1,25 @@
 //! The sessions that ended before their time.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::SessionId;
 use portcullis_domain::ports::sessions::{Revocation, RevocationRepository};
 use portcullis_domain::ports::store::StoreError;
+use sea_orm::Statement;
 use sea_orm::sea_query::{CaseStatement, Expr, OnConflict};
-use sea_orm::{ActiveValue, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Select};
+use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, Select};
+use uuid::Uuid;
 
 use crate::column::instant;
 use crate::entity::revocation::{ActiveModel, Column, Entity, Model};
 use crate::error::store_error;
+use crate::link::Link;
+use crate::postgres::listen::CHANNEL;
 use crate::unit::Unit;
 
-/// How many rows one statement adds.
+/// How many rows one statement adds on SQLite, where each is written out.
 const CHUNK: usize = 500;
 
 #[async_trait]
@@ -25,7 +31,13 @@ impl RevocationRepository for Unit {
             return Ok(());
         }
         let link = self.writing().await?;
-        for chunk in later_of_each(revocations).chunks(CHUNK) {
+        let revocations = later_of_each(revocations);
+        if link.get_database_backend() == DbBackend::Postgres {
+            link.query_all_raw(adding_on_postgres(&link, &revocations)).await.map_err(store_error)?;
+            self.keep(link);
+            return Ok(());
+        }
+        for chunk in revocations.chunks(CHUNK) {
             let rows = chunk.iter().map(|revocation| ActiveModel {
                 session_id: ActiveValue::Set(*revocation.session.as_uuid()),
                 revoked_at: ActiveValue::Set(revocation.at.as_unix_micros()),
@@ -59,6 +71,23 @@ impl RevocationRepository for Unit {
         self.keep(link);
         Ok(gone.rows_affected)
     }
+}
+
+/// Adds them and tells the other replicas, who hear of it when it is committed.
+static ADD_ON_POSTGRES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO revocations (session_id, revoked_at, until) SELECT session_id, revoked_at, until \
+         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS new (session_id, revoked_at, until) \
+         ON CONFLICT (session_id) DO UPDATE SET until = GREATEST(revocations.until, excluded.until) \
+         RETURNING pg_notify({CHANNEL}, '')::text"
+    )
+});
+
+fn adding_on_postgres(link: &Link, revocations: &[Revocation]) -> Statement {
+    let sessions: Vec<Uuid> = revocations.iter().map(|revocation| *revocation.session.as_uuid()).collect();
+    let at: Vec<i64> = revocations.iter().map(|revocation| revocation.at.as_unix_micros()).collect();
+    let until: Vec<i64> = revocations.iter().map(|revocation| revocation.until.as_unix_micros()).collect();
+    link.statement(ADD_ON_POSTGRES.as_str(), [sessions.into(), at.into(), until.into()])
 }
 
 /// Those from an instant on that still matter.

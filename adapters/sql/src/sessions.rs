@@ -2,18 +2,20 @@
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
+use portcullis_domain::accounts::PasswordHash;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::sessions::SessionRepository;
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::sessions::{RevocationReason, Revoked, Rotated, Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
-use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter};
 use sea_orm::{QueryOrder, QuerySelect, Select};
 
-use crate::column::{corrupt, count, instant, maybe_instant, maybe_ip, micros};
-use crate::entity::session::{ActiveModel, Column, Entity, Model};
+use crate::column::{corrupt, count, instant, maybe_instant, maybe_ip};
+use crate::entity::session::{Column, Entity, Model};
 use crate::error::store_error;
 use crate::rotate::rotate;
+use crate::start;
 use crate::unit::Unit;
 
 /// `{least}` and `{lock}` stand for the words of the database. Rows are locked in one order, so that two units do not
@@ -37,9 +39,19 @@ const NIL: SessionId = SessionId::from_uuid(uuid::Uuid::nil());
 impl SessionRepository for Unit {
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
         let link = self.writing().await?;
-        Entity::insert(row(session)).exec_without_returning(&link).await.map_err(store_error)?;
+        let insert = start::insert(link.get_database_backend(), session);
+        link.execute_raw(insert).await.map_err(store_error)?;
         self.keep(link);
         Ok(())
+    }
+
+    async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError> {
+        let link = self.writing().await?;
+        let start = start::start(link.get_database_backend(), session, password);
+        let started = link.query_one_raw(start).await.map_err(store_error)?;
+        let others = started.map(|row| row.try_get_by_index::<i64>(0)).transpose().map_err(store_error)?;
+        self.keep(link);
+        Ok(others.map(|others| u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1)))
     }
 
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -154,34 +166,6 @@ pub(crate) fn words(backend: DbBackend, sql: &str) -> String {
         _ => ("MIN", "", ""),
     };
     sql.replace("{least}", least).replace("{lock}", lock).replace("{pass}", pass)
-}
-
-fn row(session: &Session) -> ActiveModel {
-    let ends = session.idle_expires_at.min(session.expires_at);
-    let ends = session.revoked.map_or(ends, |revoked| ends.min(revoked.at));
-    let [used_1, used_2, used_3, used_4] = session.family.used_at;
-    ActiveModel {
-        id: ActiveValue::Set(*session.id.as_uuid()),
-        user_id: ActiveValue::Set(*session.user.as_uuid()),
-        client_id: ActiveValue::Set(session.client_id.clone()),
-        scope: ActiveValue::Set(session.scope.to_string()),
-        authenticated_at: ActiveValue::Set(session.authenticated_at.as_unix_micros()),
-        created_at: ActiveValue::Set(session.created_at.as_unix_micros()),
-        last_seen_at: ActiveValue::Set(session.last_seen_at.as_unix_micros()),
-        idle_expires_at: ActiveValue::Set(session.idle_expires_at.as_unix_micros()),
-        expires_at: ActiveValue::Set(session.expires_at.as_unix_micros()),
-        revoked_at: ActiveValue::Set(micros(session.revoked.map(|revoked| revoked.at))),
-        revoked_reason: ActiveValue::Set(session.revoked.map(|revoked| revoked.reason.as_str().to_owned())),
-        ip: ActiveValue::Set(session.ip.map(|ip| ip.to_string())),
-        user_agent: ActiveValue::Set(session.user_agent.clone()),
-        generation: ActiveValue::Set(i64::from(session.family.generation)),
-        refresh_digest: ActiveValue::Set(session.family.digest.0.to_vec()),
-        used_at_1: ActiveValue::Set(micros(used_1)),
-        used_at_2: ActiveValue::Set(micros(used_2)),
-        used_at_3: ActiveValue::Set(micros(used_3)),
-        used_at_4: ActiveValue::Set(micros(used_4)),
-        ends_from: ActiveValue::Set(ends.as_unix_micros()),
-    }
 }
 
 /// The session that a row holds.

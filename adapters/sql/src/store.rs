@@ -1,6 +1,7 @@
 //! The store.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) random: Arc<dyn Randomness>,
     /// Signalled after a commit with effects.
     pub(crate) committed: Notify,
+    /// Whether there was one since the last claim.
+    pub(crate) announced: AtomicBool,
 }
 
 /// The databases that can be used.
@@ -46,7 +49,8 @@ pub(crate) enum Database {
 impl SqlStore {
     pub(crate) fn over(database: Database, address: String, random: Arc<dyn Randomness>) -> Self {
         let address = address.into();
-        Self { shared: Arc::new(Shared { database, address, random, committed: Notify::new() }) }
+        let (committed, announced) = (Notify::new(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { database, address, random, committed, announced }) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -59,6 +63,7 @@ impl SqlStore {
         match &self.shared.database {
             Database::Sqlite(sqlite) => sqlite.close().await,
             Database::Postgres(postgres) => {
+                postgres.ear().close().await;
                 if let Err(error) = postgres.pool().connection().close_by_ref().await {
                     tracing::warn!(%error, "the connections did not close in order");
                 }

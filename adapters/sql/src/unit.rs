@@ -1,17 +1,21 @@
 //! A unit of work.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::ports::accounts::{CredentialRepository, UserRepository};
+use portcullis_domain::audit::AuditEntry;
+use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
+use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{Effect, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
+use sea_orm::ConnectionTrait;
 
 use crate::error::{at, store_error};
+use crate::last;
 use crate::link::{Kind, Link};
-use crate::outbox;
 use crate::store::Shared;
 
 /// A unit of work: it reads where everybody reads until it writes, then in its own transaction or turn.
@@ -21,12 +25,14 @@ use crate::store::Shared;
 pub(crate) struct Unit {
     shared: Arc<Shared>,
     link: Option<Link>,
+    /// What the audit trail gets at the commit.
+    entries: Vec<AuditEntry>,
 }
 
 impl Unit {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let link = Some(shared.reading());
-        Self { shared, link }
+        Self { shared, link, entries: Vec::new() }
     }
 
     /// The link for a read.
@@ -44,6 +50,15 @@ impl Unit {
     pub(crate) fn rotating(&mut self) -> Result<Link, StoreError> {
         let link = self.reading()?;
         Ok(if link.is_writing() { link } else { self.shared.rotating() })
+    }
+
+    /// Keeps an entry of the audit trail for the commit.
+    pub(crate) fn note(&mut self, entry: AuditEntry) -> Result<(), StoreError> {
+        if self.link.is_none() {
+            return Err(StoreError::Closed);
+        }
+        self.entries.push(entry);
+        Ok(())
     }
 
     /// Puts the link back after a success.
@@ -70,16 +85,25 @@ impl Tx for Unit {
         self
     }
 
+    fn attempts(&mut self) -> &mut dyn AttemptRepository {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
+        self
+    }
+
     fn keys(&mut self) -> &mut dyn KeyRepository {
         self
     }
 
     async fn commit(mut self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
-        let link = if effects.is_empty() { self.reading()? } else { self.writing().await? };
         let announces = !effects.is_empty();
-        let statements = outbox::inserts(&link, at, effects, &*self.shared.random)?;
+        let link = if announces || !self.entries.is_empty() { self.writing().await? } else { self.reading()? };
+        let statements = last::statements(&link, at, &self.entries, effects, &*self.shared.random)?;
         finish(link, statements).await?;
         if announces {
+            self.shared.announced.store(true, Ordering::SeqCst);
             self.shared.committed.notify_one();
         }
         Ok(())
@@ -94,6 +118,25 @@ pub(crate) async fn finish(link: Link, last: Vec<sea_orm::Statement>) -> Result<
         Kind::Transaction(transaction) => crate::postgres::commit(transaction, last).await,
         // Nothing was written.
         Kind::Pool(_) | Kind::Readers(_) | Kind::Turns(_) => Ok(()),
+    };
+    outcome.map_err(|error| store_error(at(&address, error)))
+}
+
+/// Runs the last statement of a unit, makes all of it true, and gives the rows that it found.
+pub(crate) async fn finish_with_rows(
+    link: Link,
+    last: sea_orm::Statement,
+) -> Result<Vec<sea_orm::QueryResult>, StoreError> {
+    let (kind, address) = link.into_parts();
+    let outcome = match kind {
+        Kind::Turn(turn) => turn.query_last(last).await,
+        Kind::Transaction(transaction) => match transaction.query_all_raw(last).await {
+            Ok(rows) => transaction.commit().await.map(|()| rows),
+            Err(error) => Err(error),
+        },
+        Kind::Pool(pool) => pool.query_all(last).await,
+        Kind::Readers(readers) => readers.query_all(last).await,
+        Kind::Turns(turns) => turns.take().query_last(last).await,
     };
     outcome.map_err(|error| store_error(at(&address, error)))
 }

@@ -7,7 +7,10 @@ mod databases;
 use std::time::Duration;
 
 use databases::samples::{announced, at, signed_in, user};
-use databases::{Fresh, on_server};
+use databases::{Counter, Fresh, on_server};
+use portcullis_domain::accounts::AttemptKey;
+use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
+use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Store, StoreError};
 use sqlx::{Connection, Executor};
@@ -49,6 +52,40 @@ async fn a_value_that_cannot_be_is_named_by_its_column() {
             damage(&fresh, sql).await;
             let mut tx = store.begin().await.unwrap();
             let answer = tx.sessions().by_id(web.id).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_or_an_audit_entry_that_cannot_be_is_named_by_its_column() {
+    for fresh in Fresh::both().await {
+        let store = fresh.migrated().await;
+        let key = AttemptKey([7; 32]);
+        let entry =
+            AuditEntry::new(at(1), &Counter, Actor::Client("web".to_owned()), Action::Revoke, &Origin::default());
+        let mut tx = store.begin().await.unwrap();
+        tx.attempts().fail(&key, at(1), at(0)).await.unwrap();
+        tx.audit().append(entry).await.unwrap();
+        tx.commit(at(1), Vec::new()).await.unwrap();
+        for (column, sql) in [
+            ("attempts.failures", "UPDATE attempts SET failures = -1"),
+            ("attempts.last_at", "UPDATE attempts SET failures = 1, last_at = 9223372036854775807"),
+        ] {
+            damage(&fresh, sql).await;
+            let answer = store.begin().await.unwrap().attempts().of(&key).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
+        }
+        for (column, sql) in [
+            ("audit.actor_kind", "UPDATE audit SET actor_kind = 'ghost'"),
+            ("audit.actor_kind", "UPDATE audit SET actor_kind = 'self'"),
+            ("audit.action", "UPDATE audit SET actor_kind = 'client', action = 'dance'"),
+            ("audit.refusal", "UPDATE audit SET action = 'session.login', refusal = 'mood'"),
+            ("audit.ip", "UPDATE audit SET refusal = NULL, ip = 'here'"),
+        ] {
+            damage(&fresh, sql).await;
+            let answer =
+                store.begin().await.unwrap().audit().page(&AuditQuery { limit: 9, ..AuditQuery::default() }).await;
             assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
         }
     }

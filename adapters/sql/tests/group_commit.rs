@@ -6,25 +6,13 @@ mod databases;
 
 use std::time::Duration;
 
+use databases::Fresh;
+use databases::log::{commits, folder};
 use databases::samples::{announced, at, generation, rotated, session, signed_in, user};
-use databases::{Folder, Fresh};
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Store, StoreError};
 use portcullis_domain::sessions::{RevocationReason, Revoked};
 use portcullis_sql::SqlSettings;
-
-/// The COMMITs in the log: each ends with a frame that says how large the database is.
-fn commits(folder: &Folder) -> usize {
-    let log = std::fs::read(folder.file().with_extension("db-wal")).unwrap();
-    let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
-    let ends = |frame: &[u8]| frame[8..16] == log[16..24] && frame[4..8] != [0; 4];
-    log[32..].chunks_exact(24 + page).filter(|frame| ends(frame)).count()
-}
-
-fn folder(fresh: &Fresh) -> &Folder {
-    let Fresh::Sqlite(folder) = fresh else { panic!("a SQLite database") };
-    folder
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_unit_dropped_in_the_middle_of_a_batch_leaves_its_neighbours_alone() {
@@ -231,7 +219,7 @@ async fn stall(fresh: &Fresh) {
 async fn a_database_in_memory_works_alike() {
     let random = std::sync::Arc::new(databases::Counter);
     let store = portcullis_sql::SqlStore::connect("sqlite::memory:", SqlSettings::default(), random).await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 4);
+    assert_eq!(store.migrate().await.unwrap().len(), 6);
     let (user, session) = signed_in(&store, "ann").await;
     rotated(&store, session.id, 0).await.commit(at(10), Vec::new()).await.unwrap();
     drop(rotated(&store, session.id, 1).await);

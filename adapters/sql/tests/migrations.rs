@@ -47,7 +47,9 @@ async fn stores_that_start_together_migrate_once() {
                 "m20251121_000001_accounts",
                 "m20251121_000002_sessions",
                 "m20251121_000003_keys",
-                "m20251121_000004_outbox"
+                "m20251121_000004_outbox",
+                "m20261121_000005_attempts",
+                "m20261121_000006_audit"
             ],
             "{}",
             fresh.url()
@@ -60,10 +62,10 @@ async fn the_status_tells_what_is_applied_and_an_up_to_date_database_is_left_alo
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 4 && status.iter().all(|migration| !migration.applied), "{status:?}");
-        assert_eq!(store.migrate().await.unwrap().len(), 4);
+        assert!(status.len() == 6 && status.iter().all(|migration| !migration.applied), "{status:?}");
+        assert_eq!(store.migrate().await.unwrap().len(), 6);
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 4 && status.iter().all(|migration| migration.applied), "{status:?}");
+        assert!(status.len() == 6 && status.iter().all(|migration| migration.applied), "{status:?}");
         assert!(status.is_sorted_by_key(|migration| migration.name.clone()));
 
         assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
@@ -88,7 +90,7 @@ async fn a_database_newer_than_the_program_is_refused() {
 async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
-        // The third of four migrations stumbles over it.
+        // The third of six migrations stumbles over it.
         if let Fresh::Sqlite(_) = fresh {
             beside(&fresh, "CREATE TABLE signing_keys (x INTEGER)").await;
         } else {
@@ -99,6 +101,6 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
         let status = store.migration_status().await.unwrap();
         assert!(status.iter().all(|migration| !migration.applied), "half a migration: {status:?}");
         beside(&fresh, "DROP TABLE signing_keys").await;
-        assert_eq!(store.migrate().await.unwrap().len(), 4, "and nothing of it is in the way");
+        assert_eq!(store.migrate().await.unwrap().len(), 6, "and nothing of it is in the way");
     }
 }

@@ -6,11 +6,13 @@
 mod clock;
 mod guessing;
 mod hashing;
+pub mod legacy;
 mod randomness;
 mod work;
 
 pub use clock::SystemClock;
 pub use guessing::{GuessPolicy, PolicySettingError};
 pub use hashing::{Argon2Hasher, HashSettings, HashStartError, SettingError};
+pub use legacy::LegacyHashes;
 pub use randomness::SystemRandomness;
 pub use work::WorkPool;

@@ -5,6 +5,7 @@
 //! - [`CachedVerifier`] remembers tokens whose signature has been checked.
 //! - [`SealedRefreshTokens`] makes refresh tokens that open without a database.
 //! - [`MasterVault`] seals private keys under the master key.
+//! - [`MasterMac`] makes tags of short messages under the master key.
 //! - [`jws`] checks what somebody else signed, with one key and one algorithm.
 //!
 //! Nothing in a token ever chooses how it is verified: the header of a JWT and the footer of a PASETO must be, letter
@@ -23,6 +24,7 @@ mod jwt;
 mod jwt_key;
 mod key;
 mod low_s;
+mod mac;
 mod paseto;
 mod paseto_key;
 mod published;
@@ -35,6 +37,7 @@ mod verifying_key;
 
 pub use cached::CachedVerifier;
 pub use installed::KeyEpochs;
+pub use mac::MasterMac;
 pub use refresh_tokens::SealedRefreshTokens;
 pub use ring::{TokenRing, TokenSettings};
 pub use vault::MasterVault;

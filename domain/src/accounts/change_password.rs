@@ -1,5 +1,6 @@
 //! Changing one's password.
 
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
@@ -8,7 +9,7 @@ use crate::ports::store::{Effect, StoreError};
 use crate::sessions::{RevocationReason, Revoked, revoked_events};
 use crate::{Failure, Timestamp};
 
-use super::{Accounts, Password, PasswordContext};
+use super::{Accounts, AttemptKey, Blocked, Password, PasswordContext, TooManyAttempts, User};
 
 /// A change of password by its owner.
 #[derive(Clone, Debug)]
@@ -34,6 +35,9 @@ pub enum ChangePasswordError {
     /// The current password is wrong.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// There were too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(TooManyAttempts),
     /// The new password is too easy to guess; the text says why.
     #[error("{0}")]
     WeakPassword(String),
@@ -45,26 +49,41 @@ pub enum ChangePasswordError {
 impl Accounts {
     /// Changes the password, ends every other session, and announces both.
     pub async fn change_password(&self, cmd: ChangePassword) -> Result<(), ChangePasswordError> {
+        self.hasher.admit()?;
         let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let user = tx.users().by_id(cmd.user).await?.ok_or(ChangePasswordError::NotFound)?;
+        let key = self.attempts_of(&user);
+        let seen = tx.attempts().of(&key).await?;
+        drop(tx);
+        self.attempts.enter(&*self.store, &key, seen, now).await?;
+
+        let counted = seen.is_some().then_some(&key);
         // A login may have upgraded the hash of the same password meanwhile: what is stored then decides.
-        if self.replace_password(&cmd, now).await? || self.replace_password(&cmd, now).await? {
+        if self.replace_password(&cmd, &user, counted, now).await?
+            || self.replace_password(&cmd, &user, counted, now).await?
+        {
             return Ok(());
         }
-        Err(ChangePasswordError::WrongPassword)
+        // Twice overtaken: nobody knows which password holds now.
+        Err(StoreError::Conflict.into())
     }
 
     /// Whether the password was still the one that was checked.
-    async fn replace_password(&self, cmd: &ChangePassword, now: Timestamp) -> Result<bool, ChangePasswordError> {
-        let mut tx = self.store.begin().await?;
-        let user = tx.users().by_id(cmd.user).await?.ok_or(ChangePasswordError::NotFound)?;
-        let stored = tx.credentials().of(cmd.user).await?;
-        drop(tx);
-
+    async fn replace_password(
+        &self,
+        cmd: &ChangePassword,
+        user: &User,
+        counted: Option<&AttemptKey>,
+        now: Timestamp,
+    ) -> Result<bool, ChangePasswordError> {
+        let stored = self.store.begin().await?.credentials().of(cmd.user).await?;
         if self.hasher.verify(&cmd.current, stored.as_ref()).await? == Match::No {
+            self.note_wrong_password(user, Action::ChangePassword, cmd.session, &cmd.origin).await?;
             return Err(ChangePasswordError::WrongPassword);
         }
         let stored = stored.ok_or(ChangePasswordError::WrongPassword)?;
-        self.screen_password(&cmd.new, PasswordContext::from(&user)).await?;
+        self.screen_password(&cmd.new, PasswordContext::from(user)).await?;
         let hash = self.hasher.hash(&cmd.new).await?;
 
         let mut tx = self.store.begin().await?;
@@ -75,6 +94,11 @@ impl Accounts {
         let ended = tx.sessions().revoke_all_of(cmd.user, Some(cmd.session), revoked).await?;
         let ended = self.sessions.revocations(&ended, now);
         tx.revocations().add(&ended).await?;
+        if let Some(key) = counted {
+            tx.attempts().clear(key).await?;
+        }
+        let act = AuditEntry::new(now, &*self.random, Actor::User(cmd.user), Action::ChangePassword, &cmd.origin);
+        tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
         let mut effects = vec![Effect::Publish {
             event: Event::UserPasswordChanged { user_id: cmd.user },
             traceparent: cmd.origin.traceparent.clone(),
@@ -105,6 +129,15 @@ impl From<PolicyError> for ChangePasswordError {
         match error {
             PolicyError::Weak(why) => Self::WeakPassword(why),
             PolicyError::Overloaded => Self::Failure(Failure::Overloaded),
+        }
+    }
+}
+
+impl From<Blocked> for ChangePasswordError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Store(error) => error.into(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Closing one's account.
 
 use crate::Failure;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
 use crate::sessions::{RevocationReason, Revoked, revoked_events};
@@ -14,6 +15,8 @@ use super::Accounts;
 pub struct DeleteAccount {
     /// Which account.
     pub user: UserId,
+    /// The session that asks.
+    pub session: SessionId,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -36,6 +39,8 @@ impl Accounts {
         if !tx.users().delete(cmd.user).await? {
             return Ok(false);
         }
+        let act = AuditEntry::new(now, &*self.random, Actor::User(cmd.user), Action::DeleteAccount, &cmd.origin);
+        tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
         let mut effects = revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin);
         let event = Event::UserDeleted { user_id: cmd.user };
         effects.push(Effect::Publish { event, traceparent: cmd.origin.traceparent });

@@ -1,8 +1,12 @@
 //! Accounts: who people are, and how they prove it.
 
+mod attempts;
 mod change_password;
 mod delete;
+mod device;
 mod email;
+mod export;
+mod import;
 mod login_name;
 mod password;
 mod profile;
@@ -14,15 +18,23 @@ mod username;
 
 use std::sync::Arc;
 
+use crate::Timestamp;
+use crate::audit::{Action, Actor, AuditEntry, Refusal};
+use crate::ids::SessionId;
+use crate::origin::Origin;
 use crate::ports::ambient::{Clock, Randomness};
-use crate::ports::security::{PasswordHasher, PasswordPolicy};
+use crate::ports::security::{HashImport, PasswordHasher, PasswordPolicy};
 use crate::ports::sessions::RevocationList;
-use crate::ports::store::Store;
+use crate::ports::store::{Store, StoreError, Unique};
 use crate::sessions::SessionPolicy;
 
+pub(crate) use attempts::Blocked;
+pub use attempts::{Admission, AttemptGuard, AttemptKey, AttemptPolicy, Attempts, TooManyAttempts};
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub use delete::DeleteAccount;
+pub use device::DeviceId;
 pub use email::{Email, EmailError};
+pub use import::{Import, Imported, NotImported};
 pub use login_name::LoginName;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use profile::{UpdateProfile, UpdateProfileError};
@@ -33,28 +45,70 @@ pub use username::{Username, UsernameError};
 
 /// What can be done with accounts: [`register`](Accounts::register), [`profile`](Accounts::profile),
 /// [`update_profile`](Accounts::update_profile), [`change_password`](Accounts::change_password),
-/// [`delete`](Accounts::delete).
+/// [`delete`](Accounts::delete), [`import`](Accounts::import), [`export`](Accounts::export).
 pub struct Accounts {
     store: Arc<dyn Store>,
     hasher: Arc<dyn PasswordHasher>,
     policy: Arc<dyn PasswordPolicy>,
+    foreign: Arc<dyn HashImport>,
     revocations: Arc<dyn RevocationList>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
+    attempts: AttemptGuard,
     sessions: SessionPolicy,
 }
 
 impl Accounts {
     /// The capability over its ports.
-    pub fn new(
+    #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
+    pub const fn new(
         store: Arc<dyn Store>,
         hasher: Arc<dyn PasswordHasher>,
         policy: Arc<dyn PasswordPolicy>,
+        foreign: Arc<dyn HashImport>,
         revocations: Arc<dyn RevocationList>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
+        attempts: AttemptGuard,
         sessions: SessionPolicy,
     ) -> Self {
-        Self { store, hasher, policy, revocations, clock, random, sessions }
+        Self { store, hasher, policy, foreign, revocations, clock, random, attempts, sessions }
+    }
+
+    /// Records a refusal that changes nothing else.
+    async fn record(&self, act: AuditEntry, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.audit().append(act).await?;
+        tx.commit(now, Vec::new()).await
+    }
+
+    /// Records that somebody asked for a name that belongs to another, if that is what the store says.
+    async fn note_if_taken(&self, error: &StoreError, act: AuditEntry, now: Timestamp) -> Result<(), StoreError> {
+        let taken = match error {
+            StoreError::Duplicate(Unique::Email) => "the e-mail address",
+            StoreError::Duplicate(Unique::Username) => "the username",
+            _ => return Ok(()),
+        };
+        self.record(act.refused(Refusal::Taken).with(taken), now).await
+    }
+
+    /// Counts and records a wrong password of somebody who is signed in.
+    async fn note_wrong_password(
+        &self,
+        user: &User,
+        action: Action,
+        session: SessionId,
+        origin: &Origin,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), action, origin);
+        let mut tx = self.store.begin().await?;
+        self.attempts.fail(&mut *tx, &self.attempts_of(user), now).await?;
+        tx.audit().append(act.on(user.id).in_session(session).refused(Refusal::WrongPassword)).await?;
+        tx.commit(now, Vec::new()).await
+    }
+
+    fn attempts_of(&self, user: &User) -> AttemptKey {
+        AttemptKey::of_user(user.id, self.attempts.mac())
     }
 }

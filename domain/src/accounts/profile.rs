@@ -1,19 +1,22 @@
 //! Reading and changing one's own account.
 
 use crate::Failure;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::security::{HashError, Match};
 use crate::ports::store::{Effect, StoreError, Unique};
 
-use super::{Accounts, Email, Password, User, Username};
+use super::{Accounts, Blocked, Email, Password, TooManyAttempts, User, Username};
 
 /// What to change; `None` leaves a field as it is.
 #[derive(Clone, Debug)]
 pub struct UpdateProfile {
     /// Whose account.
     pub user: UserId,
+    /// The session that asks.
+    pub session: SessionId,
     /// A new username, or none from now on.
     pub username: Option<Option<Username>>,
     /// A new address; it counts as not verified.
@@ -42,6 +45,9 @@ pub enum UpdateProfileError {
     /// The password is wrong.
     #[error("the current password is wrong")]
     WrongPassword,
+    /// There were too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(TooManyAttempts),
     /// The account was changed by somebody else at the same time.
     #[error("the account was changed at the same time")]
     Conflict,
@@ -69,12 +75,16 @@ impl Accounts {
             changed.push("username".to_owned());
         }
         let new_address = cmd.email.filter(|email| *email != user.email);
-        let mut proved = None;
+        let (mut proved, mut counted) = (None, None);
         if let Some(email) = new_address {
             let password = cmd.current_password.ok_or(UpdateProfileError::PasswordNeeded)?;
-            let stored = tx.credentials().of(user.id).await?;
+            let key = self.attempts_of(&user);
+            let (stored, seen) = (tx.credentials().of(user.id).await?, tx.attempts().of(&key).await?);
             drop(tx);
+            self.attempts.enter(&*self.store, &key, seen, now).await?;
+            counted = seen.is_some().then_some(key);
             if self.hasher.verify(&password, stored.as_ref()).await? == Match::No {
+                self.note_wrong_password(&user, Action::UpdateProfile, cmd.session, &cmd.origin).await?;
                 return Err(UpdateProfileError::WrongPassword);
             }
             proved = stored;
@@ -94,7 +104,17 @@ impl Accounts {
             // Changed, or upgraded by a login, at this very moment: asking again decides.
             return Err(UpdateProfileError::Conflict);
         }
-        tx.users().update(&user).await?;
+        if let Some(key) = counted {
+            tx.attempts().clear(&key).await?;
+        }
+        let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), Action::UpdateProfile, &cmd.origin);
+        let act = act.on(user.id).in_session(cmd.session);
+        if let Err(error) = tx.users().update(&user).await {
+            drop(tx);
+            self.note_if_taken(&error, act, now).await?;
+            return Err(error.into());
+        }
+        tx.audit().append(act.with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };
         tx.commit(now, vec![Effect::Publish { event, traceparent: cmd.origin.traceparent }]).await?;
         user.version += 1;
@@ -116,5 +136,14 @@ impl From<StoreError> for UpdateProfileError {
 impl From<HashError> for UpdateProfileError {
     fn from(error: HashError) -> Self {
         Self::Failure(error.into())
+    }
+}
+
+impl From<Blocked> for UpdateProfileError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Store(error) => error.into(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Opening an account.
 
 use crate::Failure;
+use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::UserId;
 use crate::origin::Origin;
@@ -42,6 +43,7 @@ pub enum RegisterError {
 impl Accounts {
     /// Opens an account and announces it.
     pub async fn register(&self, cmd: Register) -> Result<User, RegisterError> {
+        self.hasher.admit()?;
         let now = self.clock.now();
         let owner = PasswordContext { email: Some(&cmd.email), username: cmd.username.as_ref() };
         self.screen_password(&cmd.password, owner).await?;
@@ -50,8 +52,15 @@ impl Accounts {
 
         let user = User::new(UserId::new(now, &*self.random), cmd.username, cmd.email, now);
         let mut tx = self.store.begin().await?;
-        tx.users().insert(&user).await?;
+        if let Err(error) = tx.users().insert(&user).await {
+            drop(tx);
+            let act = AuditEntry::new(now, &*self.random, Actor::Anonymous, Action::Register, &cmd.origin);
+            self.note_if_taken(&error, act, now).await?;
+            return Err(error.into());
+        }
         tx.credentials().insert(user.id, &hash).await?;
+        let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), Action::Register, &cmd.origin);
+        tx.audit().append(act.on(user.id)).await?;
         let event = Event::UserRegistered {
             user_id: user.id,
             username: user.username.as_ref().map(|name| name.as_str().to_owned()),

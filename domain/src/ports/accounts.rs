@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::accounts::{Email, LoginName, PasswordHash, User, Username};
+use crate::Timestamp;
+use crate::accounts::{AttemptKey, Attempts, Email, LoginName, PasswordHash, User, Username};
 use crate::ids::UserId;
 
 use super::store::StoreError;
@@ -32,6 +33,13 @@ pub trait UserRepository: Send {
 
     /// Removes the account, its password and its sessions; whether there was one.
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError>;
+
+    /// Accounts in the order of their ids with their passwords, those after `after`, at most `limit`.
+    async fn page(
+        &mut self,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<(User, Option<PasswordHash>)>, StoreError>;
 }
 
 /// The password of an account.
@@ -50,4 +58,25 @@ pub trait CredentialRepository: Send {
 
     /// Puts `new` in the place of `old`; `false`, and nothing changed, when the password is not `old` any more.
     async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+}
+
+/// Failed attempts at passwords, counted by what was aimed at.
+#[async_trait]
+pub trait AttemptRepository: Send {
+    /// What has been counted.
+    async fn of(&mut self, key: &AttemptKey) -> Result<Option<Attempts>, StoreError>;
+
+    /// Counts one more failure at `at`, and answers how many there are now. What was last counted before `forgotten`
+    /// counts no more. Concurrent failures MUST all be counted.
+    async fn fail(&mut self, key: &AttemptKey, at: Timestamp, forgotten: Timestamp) -> Result<u32, StoreError>;
+
+    /// Takes the one attempt that is free at `at`: moves [`Attempts::last_at`] there if it is still as `seen`; whether it
+    /// was. Of any number of concurrent calls exactly one MUST answer `true`.
+    async fn reserve(&mut self, key: &AttemptKey, seen: Attempts, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Forgets what was counted.
+    async fn clear(&mut self, key: &AttemptKey) -> Result<(), StoreError>;
+
+    /// Forgets up to `limit` counters that were last touched before `before`; how many.
+    async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -8,6 +8,12 @@ use crate::failure::BoxError;
 /// Hashes and checks passwords.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
+    /// [`HashError::Overloaded`] when a password that came now would be refused: asked first, so that whoever is refused
+    /// has cost nothing else. `Ok` promises nothing.
+    fn admit(&self) -> Result<(), HashError> {
+        Ok(())
+    }
+
     /// Hashes a password with a fresh random salt and the current parameters.
     async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError>;
 
@@ -73,3 +79,44 @@ pub trait Vault: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the master key does not open this secret")]
 pub struct VaultError;
+
+/// Reads password hashes that other systems made, so that their owners can keep their passwords.
+pub trait HashImport: Send + Sync {
+    /// The hash as [`PasswordHasher::verify`] takes it. Scheme, form and cost are checked here, without computing
+    /// anything: what is accepted MUST be verifiable, a scheme that is not known MUST be refused, and so MUST one whose
+    /// cost is above the limit. A password that was never hashed is not a hash.
+    fn accept(&self, foreign: &str) -> Result<PasswordHash, HashRefused>;
+}
+
+/// Why a foreign hash is not taken over. The text never repeats the hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashRefused {
+    /// Nobody here knows that scheme.
+    #[error("unknown hash scheme{}", .0.as_deref().map(|name| format!(" {name}")).unwrap_or_default())]
+    Unknown(Option<String>),
+    /// The scheme is known; its parameters, salt or digest are not what it prescribes.
+    #[error("malformed {scheme} hash: {why}")]
+    Malformed {
+        /// The scheme.
+        scheme: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Verifying it would cost more than the limit.
+    #[error("too costly: {0}")]
+    TooCostly(String),
+}
+
+/// Authenticates short messages under the master key (HMAC, RFC 2104).
+///
+/// A tag MUST be the same at every call and on every replica with the same master key, MUST differ between purposes,
+/// and MUST NOT be computable without that key.
+pub trait Mac: Send + Sync {
+    /// The tag of a message for a purpose.
+    fn tag(&self, purpose: &'static str, message: &[u8]) -> [u8; 32];
+
+    /// Whether `tag` is the tag of the message, compared in constant time.
+    fn verify(&self, purpose: &'static str, message: &[u8], tag: &[u8]) -> bool {
+        bool::from(subtle::ConstantTimeEq::ct_eq(&self.tag(purpose, message)[..], tag))
+    }
+}

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Timestamp;
+use crate::accounts::PasswordHash;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::{RefreshToken, Revoked, Rotated, Rotation, Session};
 
@@ -14,6 +15,12 @@ pub trait SessionRepository: Send {
     /// Adds a session of an existing account; `Duplicate(Id)` when there is one of that id, `Conflict` when there is
     /// no such account any more.
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
+
+    /// Adds a session of an account whose password is still `password`, and answers how many live sessions the account
+    /// has at `session.created_at`, this one included. `None`, and nothing added, when the password is another one or
+    /// the account is gone. The password MUST stay what it is until this unit ends, as
+    /// [`confirm`](super::accounts::CredentialRepository::confirm) promises. `Duplicate(Id)` as in `insert`.
+    async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError>;
 
     /// The session, live or not, every field as it was written.
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
@@ -85,6 +92,17 @@ pub trait RevocationList: Send + Sync {
 
     /// Forgets sessions whose `until` is not after `now`; those after it MUST stay.
     fn forget(&self, now: Timestamp);
+}
+
+/// Word from other replicas that sessions were revoked.
+#[async_trait]
+pub trait RevocationSignal: Send + Sync {
+    /// Returns when another replica may have committed a revocation since the last call; a hint, that may also wake for
+    /// nothing. While it is connected it MUST wake within 250 ms of such a commit, and once after it has been away.
+    async fn heard(&self);
+
+    /// Whether word from others gets through at the moment.
+    fn is_connected(&self) -> bool;
 }
 
 /// The form of refresh tokens.

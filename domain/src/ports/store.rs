@@ -6,7 +6,8 @@ use crate::Timestamp;
 use crate::event::Event;
 use crate::failure::BoxError;
 
-use super::accounts::{CredentialRepository, UserRepository};
+use super::accounts::{AttemptRepository, CredentialRepository, UserRepository};
+use super::audit::AuditRepository;
 use super::sessions::{RevocationRepository, SessionRepository};
 use super::tokens::KeyRepository;
 
@@ -36,6 +37,10 @@ pub trait Tx: Send {
     fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// The sessions that ended before their time.
     fn revocations(&mut self) -> &mut dyn RevocationRepository;
+    /// The failed attempts at passwords.
+    fn attempts(&mut self) -> &mut dyn AttemptRepository;
+    /// The audit trail.
+    fn audit(&mut self) -> &mut dyn AuditRepository;
     /// The signing keys.
     fn keys(&mut self) -> &mut dyn KeyRepository;
 

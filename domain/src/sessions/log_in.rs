@@ -1,11 +1,16 @@
 //! Signing in with a password.
 
-use crate::accounts::{LoginName, Password, User, UserStatus};
+use crate::accounts::{
+    AttemptKey, Attempts, Blocked, DeviceId, LoginName, Password, PasswordHash, TooManyAttempts, User, UserStatus,
+};
+use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::security::{HashError, Match};
-use crate::ports::store::{Effect, StoreError};
+use crate::ports::sessions::Revocation;
+use crate::ports::store::{Effect, StoreError, Tx};
+use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
@@ -22,8 +27,23 @@ pub struct LogIn {
     pub client_id: String,
     /// What its tokens shall allow.
     pub scope: Scope,
+    /// What the device got when it logged in before, if it did.
+    pub device_token: Option<SecretString>,
+    /// The session that this one takes the place of: the browser's, whose cookies are overwritten.
+    pub replaces: Option<SessionId>,
     /// Where the request came from.
     pub origin: Origin,
+}
+
+/// What a login gives.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// Who it is.
+    pub user: User,
+    /// The tokens of the new session.
+    pub pair: TokenPair,
+    /// By this the device is known the next time: guesses from elsewhere do not hold it up.
+    pub device_token: SecretString,
 }
 
 /// Why there is no session.
@@ -32,6 +52,9 @@ pub enum LogInError {
     /// No such user, a wrong password, or an account that may not be used: nobody is told which.
     #[error("the login name or the password is wrong")]
     InvalidCredentials,
+    /// There were too many failed attempts at this name, whether somebody has it or not.
+    #[error(transparent)]
+    TooManyAttempts(TooManyAttempts),
     /// The service could not do it.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -40,49 +63,78 @@ pub enum LogInError {
 /// How one look at the password ended.
 enum Attempt {
     /// There is a session.
-    Started(Box<(User, TokenPair)>),
-    /// There is none, whoever was aimed at.
-    Refused(Option<UserId>),
+    Started(Box<SignedIn>),
+    /// There is none.
+    Refused(Option<AttemptKey>, Option<UserId>, Refusal),
     /// The password was right, but is not stored any more.
-    Overtaken(UserId),
+    Overtaken(Option<AttemptKey>, UserId),
+}
+
+/// Whom a login is aimed at, as one look at the store found it.
+struct Aim {
+    found: Option<(User, Option<PasswordHash>)>,
+    device: Option<DeviceId>,
+    /// What its failures are counted by; `None` when nobody can have the name.
+    key: Option<AttemptKey>,
+    seen: Option<Attempts>,
 }
 
 impl Sessions {
-    /// Starts a session, and announces it; a refused attempt is announced too.
-    pub async fn log_in(&self, cmd: LogIn) -> Result<(User, TokenPair), LogInError> {
+    /// Starts a session, and announces it; a refused attempt is announced and counted too.
+    pub async fn log_in(&self, cmd: LogIn) -> Result<SignedIn, LogInError> {
+        self.hasher.admit()?;
         let now = self.clock.now();
-        let mut attempt = self.attempt(&cmd, now).await?;
-        if let Attempt::Overtaken(_) = attempt {
-            // Another login may have upgraded the hash of the same password: what is stored now decides.
-            attempt = self.attempt(&cmd, now).await?;
+        let aim = self.aim(&cmd, now, true).await?;
+        if let Some(key) = &aim.key {
+            self.attempts.enter(&*self.store, key, aim.seen, now).await?;
+        }
+        let mut attempt = self.attempt(&cmd, aim, now).await?;
+        if let Attempt::Overtaken(..) = attempt {
+            // Another login may have upgraded the hash of the same password: what is stored now decides. It is still the
+            // one attempt that was let through.
+            attempt = self.attempt(&cmd, self.aim(&cmd, now, false).await?, now).await?;
         }
         match attempt {
             Attempt::Started(started) => Ok(*started),
-            Attempt::Refused(known) => self.refuse_log_in(known, cmd.origin).await,
-            Attempt::Overtaken(known) => self.refuse_log_in(Some(known), cmd.origin).await,
+            Attempt::Refused(key, known, why) => self.refuse_log_in(key, known, why, cmd.origin).await,
+            Attempt::Overtaken(key, known) => {
+                self.refuse_log_in(key, Some(known), Refusal::WrongPassword, cmd.origin).await
+            }
         }
     }
 
-    async fn attempt(&self, cmd: &LogIn, now: Timestamp) -> Result<Attempt, LogInError> {
-        let mut tx = self.store.begin().await?;
-        let found = match &cmd.name {
-            Some(name) => tx.users().for_login(name).await?,
-            None => None,
-        };
-        drop(tx);
+    async fn attempt(&self, cmd: &LogIn, aim: Aim, now: Timestamp) -> Result<Attempt, LogInError> {
+        let Aim { found, device, key, seen } = aim;
         let (user, stored) = match found {
             Some((user, stored)) => (Some(user), stored),
             None => (None, None),
         };
 
-        let matched = self.hasher.verify(&cmd.password, stored.as_ref()).await?;
+        let matched = match self.hasher.verify(&cmd.password, stored.as_ref()).await {
+            Err(HashError::Overloaded) => {
+                // Nobody has looked at the password: the attempt is still free.
+                if let (Some(key), Some(seen)) = (&key, seen) {
+                    self.attempts.give_back(&*self.store, key, seen, now).await?;
+                }
+                return Err(HashError::Overloaded.into());
+            }
+            matched => matched?,
+        };
         let known = user.as_ref().map(|user| user.id);
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matched != Match::No && user.status == UserStatus::Active => (user, stored),
-            _ => return Ok(Attempt::Refused(known)),
+            (Some(_), Some(_)) if matched != Match::No => {
+                return Ok(Attempt::Refused(key, known, Refusal::AccountDisabled));
+            }
+            (Some(_), _) => return Ok(Attempt::Refused(key, known, Refusal::WrongPassword)),
+            (None, _) => return Ok(Attempt::Refused(key, None, Refusal::UnknownAccount)),
         };
         let upgraded = match matched {
-            Match::YesButStale => Some(self.hasher.hash(&cmd.password).await?),
+            Match::YesButStale => match self.hasher.hash(&cmd.password).await {
+                // The next login has another chance.
+                Err(HashError::Overloaded) => None,
+                upgraded => Some(upgraded?),
+            },
             Match::Yes | Match::No => None,
         };
 
@@ -109,25 +161,30 @@ impl Sessions {
         let pair = self.pair(session, refresh_token, now)?;
 
         let mut tx = self.store.begin().await?;
-        let still_right = match &upgraded {
-            Some(hash) => tx.credentials().replace(user.id, &stored, hash).await?,
-            None => tx.credentials().confirm(user.id, &stored).await?,
-        };
-        if !still_right {
-            return Ok(Attempt::Overtaken(user.id));
+        let act = |action| AuditEntry::new(now, &*self.random, Actor::User(user.id), action, &cmd.origin).on(user.id);
+        if let Some(upgraded) = &upgraded {
+            if !tx.credentials().replace(user.id, &stored, upgraded).await? {
+                return Ok(Attempt::Overtaken(key, user.id));
+            }
+            tx.audit().append(act(Action::UpgradePassword).in_session(id)).await?;
         }
-        let keep = self.policy.max_per_account.saturating_sub(1);
-        let mut displaced = Vec::new();
-        for oldest in tx.sessions().beyond(user.id, now, keep).await? {
-            if tx.sessions().revoke(oldest, Revoked { at: now, reason: RevocationReason::Displaced }).await? {
-                displaced.push(oldest);
+        let proof = upgraded.as_ref().unwrap_or(&stored);
+        let Some(live) = tx.sessions().start(&pair.session, proof).await? else {
+            return Ok(Attempt::Overtaken(key, user.id));
+        };
+        let (owner, replaced) = self.replace(&mut *tx, cmd.replaces, user.id, now).await?;
+        let live = live.saturating_sub(u32::from(owner == user.id && !replaced.is_empty()));
+        let ended = self.make_room(&mut *tx, &pair.session, live).await?;
+        if let (Some(key), Some(_)) = (&key, seen) {
+            tx.attempts().clear(key).await?;
+        }
+        for (owner, ended) in [(user.id, &ended), (owner, &replaced)] {
+            for ended in ended {
+                let end = act(Action::Revoke).on(owner).in_session(ended.session);
+                tx.audit().append(end.with(RevocationReason::Displaced.as_str())).await?;
             }
         }
-        let displaced = self.policy.revocations(&displaced, now);
-        if !displaced.is_empty() {
-            tx.revocations().add(&displaced).await?;
-        }
-        tx.sessions().insert(&pair.session).await?;
+        tx.audit().append(act(Action::LogIn).in_session(id)).await?;
         let event = Event::SessionStarted {
             user_id: user.id,
             session_id: id,
@@ -135,19 +192,111 @@ impl Sessions {
             user_agent: cmd.origin.user_agent.clone(),
         };
         let traceparent = cmd.origin.traceparent.clone();
-        let mut effects = revoked_events(user.id, &displaced, RevocationReason::Displaced, &cmd.origin);
+        let mut effects = revoked_events(user.id, &ended, RevocationReason::Displaced, &cmd.origin);
+        effects.extend(revoked_events(owner, &replaced, RevocationReason::Displaced, &cmd.origin));
         effects.push(Effect::Publish { event, traceparent });
         tx.commit(now, effects).await?;
-        self.remember(&displaced);
-        Ok(Attempt::Started(Box::new((user, pair))))
+        self.remember(&ended);
+        self.remember(&replaced);
+        let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
+        let device_token = device.token(user.id, proof, now, self.attempts.mac());
+        Ok(Attempt::Started(Box::new(SignedIn { user, pair, device_token })))
     }
 
-    async fn refuse_log_in(&self, user_id: Option<UserId>, origin: Origin) -> Result<(User, TokenPair), LogInError> {
+    /// Who is meant, and how often that failed before. A name that has to wait is not even looked up, unless a device says
+    /// that it has been here before: how soon the answer comes tells nobody whether somebody has the name.
+    async fn aim(&self, cmd: &LogIn, now: Timestamp, first_look: bool) -> Result<Aim, LogInError> {
+        let Some(name) = &cmd.name else { return Ok(Aim { found: None, device: None, key: None, seen: None }) };
+        let mac = self.attempts.mac();
+        let key = AttemptKey::of_name(name, mac);
+        let mut tx = self.store.begin().await?;
+        let seen = tx.attempts().of(&key).await?;
+        if first_look && cmd.device_token.is_none() {
+            self.attempts.policy.may_try(seen, now).map_err(Blocked::TooMany)?;
+        }
+        let found = tx.users().for_login(name).await?;
+        let Some(token) = &cmd.device_token else { return Ok(Aim { found, device: None, key: Some(key), seen }) };
+        let nobody = (UserId::from_uuid(uuid::Uuid::nil()), PasswordHash::new(String::new()));
+        let known = found.as_ref().and_then(|(user, stored)| Some((user.id, stored.clone()?)));
+        let (user, stored) = known.unwrap_or(nobody);
+        let Some(device) = DeviceId::open(token.expose(), user, &stored, now, mac) else {
+            return Ok(Aim { found, device: None, key: Some(key), seen });
+        };
+        let key = AttemptKey::of_device(user, device, mac);
+        let seen = tx.attempts().of(&key).await?;
+        Ok(Aim { found, device: Some(device), key: Some(key), seen })
+    }
+
+    /// Ends the session that the new one, of `user`, takes the place of in its browser; whose it was.
+    async fn replace(
+        &self,
+        tx: &mut dyn Tx,
+        replaced: Option<SessionId>,
+        user: UserId,
+        now: Timestamp,
+    ) -> Result<(UserId, Vec<Revocation>), StoreError> {
+        let Some(replaced) = replaced else { return Ok((user, Vec::new())) };
+        let old = tx.sessions().by_id(replaced).await?.filter(|old| old.is_live(now));
+        let revoked = Revoked { at: now, reason: RevocationReason::Displaced };
+        let Some(old) = old else { return Ok((user, Vec::new())) };
+        if !tx.sessions().revoke(replaced, revoked).await? {
+            return Ok((user, Vec::new()));
+        }
+        let ended = self.policy.revocations(&[replaced], now);
+        tx.revocations().add(&ended).await?;
+        Ok((old.user, ended))
+    }
+
+    /// Ends the oldest sessions when there are too many.
+    async fn make_room(&self, tx: &mut dyn Tx, session: &Session, live: u32) -> Result<Vec<Revocation>, StoreError> {
+        let now = session.created_at;
+        let mut ended = Vec::new();
+        if live > self.policy.max_per_account {
+            for id in tx.sessions().beyond(session.user, now, self.policy.max_per_account).await? {
+                if tx.sessions().revoke(id, Revoked { at: now, reason: RevocationReason::Displaced }).await? {
+                    ended.push(id);
+                }
+            }
+        }
+        let ended = self.policy.revocations(&ended, now);
+        if !ended.is_empty() {
+            tx.revocations().add(&ended).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn refuse_log_in(
+        &self,
+        key: Option<AttemptKey>,
+        known: Option<UserId>,
+        why: Refusal,
+        origin: Origin,
+    ) -> Result<SignedIn, LogInError> {
         let now = self.clock.now();
-        let event = Event::LoginFailed { user_id, ip: origin.ip, user_agent: origin.user_agent };
-        let tx = self.store.begin().await?;
+        let mut act = AuditEntry::new(now, &*self.random, Actor::Anonymous, Action::LogIn, &origin).refused(why);
+        act.subject = known;
+        let mut tx = self.store.begin().await?;
+        if let Some(key) = &key {
+            let failures = self.attempts.fail(&mut *tx, key, now).await?;
+            let wait = self.attempts.policy.wait(failures);
+            if !wait.is_zero() {
+                act = act
+                    .with(format!("{failures} failures in a row; the next attempt has to wait {} s", wait.as_secs()));
+            }
+        }
+        tx.audit().append(act).await?;
+        let event = Event::LoginFailed { user_id: known, ip: origin.ip, user_agent: origin.user_agent };
         tx.commit(now, vec![Effect::Publish { event, traceparent: origin.traceparent }]).await?;
         Err(LogInError::InvalidCredentials)
+    }
+}
+
+impl From<Blocked> for LogInError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Store(error) => error.into(),
+        }
     }
 }
 

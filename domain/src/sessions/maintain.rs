@@ -8,7 +8,7 @@ use super::Sessions;
 
 /// How far back a look for revocations goes beyond the last one: commits do not become visible in the order of
 /// their instants.
-const OVERLAP: Duration = Duration::from_secs(30);
+const OVERLAP: Duration = Duration::from_secs(120);
 
 /// How long an ended session is kept, so that reports of stolen tokens can be followed up.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -26,10 +26,12 @@ impl Sessions {
         let news = tx.revocations().since(from, now).await?;
         self.remember(&news);
         self.revocations.forget(now);
+        self.freshness.learned(now);
         Ok(now)
     }
 
-    /// Forgets sessions that ended long ago and revocations that no token can outlive; how many rows went.
+    /// Forgets sessions that ended long ago, revocations that no token can outlive, and old failed attempts; how many rows
+    /// went.
     pub async fn purge(&self) -> Result<u64, Failure> {
         let now = self.clock.now();
         let mut gone = 0;
@@ -37,11 +39,12 @@ impl Sessions {
             let mut tx = self.store.begin().await?;
             let sessions = tx.sessions().purge(now.minus(KEPT), PURGE_BATCH).await?;
             let revocations = tx.revocations().purge(now).await?;
-            if sessions + revocations > 0 {
+            let attempts = tx.attempts().purge(self.attempts.policy.forgotten(now), PURGE_BATCH).await?;
+            if sessions + revocations + attempts > 0 {
                 tx.commit(now, Vec::new()).await?;
             }
-            gone += sessions + revocations;
-            if sessions < u64::from(PURGE_BATCH) {
+            gone += sessions + revocations + attempts;
+            if sessions.max(attempts) < u64::from(PURGE_BATCH) {
                 return Ok(gone);
             }
         }

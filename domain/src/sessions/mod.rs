@@ -1,5 +1,6 @@
 //! Sessions: signing in, staying signed in, and the end of it.
 
+mod freshness;
 mod list;
 mod log_in;
 mod log_out;
@@ -11,14 +12,16 @@ mod session;
 
 use std::sync::Arc;
 
+use crate::accounts::AttemptGuard;
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::PasswordHasher;
 use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
 use crate::ports::store::Store;
 use crate::tokens::AccessTokens;
 
+pub use freshness::{Freshness, Stale};
 pub use list::ListSessions;
-pub use log_in::{LogIn, LogInError};
+pub use log_in::{LogIn, LogInError, SignedIn};
 pub use log_out::RevokeSession;
 pub use refresh::{Refresh, RefreshError, RefreshOutcome};
 pub use refresh_token::{RefreshToken, Rotated, Rotation, TokenDigest};
@@ -30,7 +33,7 @@ use crate::secret::SecretString;
 
 /// What can be done with sessions: [`log_in`](Sessions::log_in), [`refresh`](Sessions::refresh),
 /// [`log_out`](Sessions::log_out), [`log_out_everywhere`](Sessions::log_out_everywhere),
-/// [`list`](Sessions::list), [`revoke`](Sessions::revoke).
+/// [`log_out_with`](Sessions::log_out_with), [`list`](Sessions::list), [`revoke`](Sessions::revoke).
 pub struct Sessions {
     store: Arc<dyn Store>,
     hasher: Arc<dyn PasswordHasher>,
@@ -39,6 +42,8 @@ pub struct Sessions {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
     access_tokens: AccessTokens,
+    attempts: AttemptGuard,
+    freshness: Arc<Freshness>,
     policy: SessionPolicy,
 }
 
@@ -53,9 +58,11 @@ impl Sessions {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
         access_tokens: AccessTokens,
+        attempts: AttemptGuard,
+        freshness: Arc<Freshness>,
         policy: SessionPolicy,
     ) -> Self {
-        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, policy }
+        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, attempts, freshness, policy }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Staying signed in: a refresh token for the next one and a new access token.
 
+use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
@@ -77,6 +78,11 @@ impl Sessions {
                 }
                 let ended = self.policy.revocations(&[session.id], now);
                 tx.revocations().add(&ended).await?;
+                let act = AuditEntry::new(now, &*self.random, Actor::Anonymous, Action::Refresh, &cmd.origin)
+                    .on(session.user)
+                    .in_session(session.id)
+                    .refused(Refusal::TokenReuse);
+                tx.audit().append(act).await?;
                 let event = Event::SessionReuseDetected {
                     user_id: session.user,
                     session_id: session.id,

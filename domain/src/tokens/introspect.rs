@@ -28,9 +28,11 @@ impl Tokens {
     /// The token, if it is active; `None` for anything else, whatever the reason. `hint` says where to look first.
     pub async fn introspect(&self, token: &str, hint: Option<TokenKind>) -> Result<Option<ActiveToken>, Failure> {
         let now = self.clock.now();
-        let access = || self.accept(token, now).map(|claims| ActiveToken::Access(Box::new(claims)));
+        let access = || -> Result<_, Failure> {
+            Ok(self.accept(token, now)?.map(|claims| ActiveToken::Access(Box::new(claims))))
+        };
         if hint != Some(TokenKind::Refresh)
-            && let Some(active) = access()
+            && let Some(active) = access()?
         {
             return Ok(Some(active));
         }
@@ -40,14 +42,15 @@ impl Tokens {
             let live = session.filter(|s| s.is_live(now) && s.family.digest == presented.digest);
             return Ok(live.map(|session| ActiveToken::Refresh(Box::new(session))));
         }
-        Ok(if hint == Some(TokenKind::Refresh) { access() } else { None })
+        Ok(if hint == Some(TokenKind::Refresh) { access()? } else { None })
     }
 
     /// Whose session a token of either kind belongs to, if it is one of ours and the session is not over; for
     /// revocation, so a refresh token counts also after it was used.
     pub async fn revocation_target(&self, token: &str) -> Result<Option<(UserId, SessionId, String)>, Failure> {
         let now = self.clock.now();
-        if let Some(claims) = self.accept(token, now) {
+        // To end a session it need not be known whether it has ended elsewhere.
+        if let Some(claims) = self.genuine(token, now) {
             return Ok(Some((claims.subject, claims.session, claims.client_id)));
         }
         let Some(presented) = self.refresh_tokens.open(token) else { return Ok(None) };

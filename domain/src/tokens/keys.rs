@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::Failure;
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::origin::Origin;
 use crate::ports::store::{StoreError, Unique};
 use crate::ports::tokens::{LiveKey, PublishedKeys, TokenError};
 
@@ -82,10 +84,14 @@ impl Tokens {
         };
         let mut tx = self.store.begin().await.map_err(Failure::from)?;
         match tx.keys().insert(&key).await {
-            Ok(()) => Ok(tx.commit(now, Vec::new()).await.map_err(Failure::from)?),
+            Ok(()) => {}
             // Another replica was first: its key is as good.
-            Err(StoreError::Duplicate(Unique::KeyOrdinal)) => Ok(()),
-            Err(error) => Err(Failure::from(error).into()),
+            Err(StoreError::Duplicate(Unique::KeyOrdinal)) => return Ok(()),
+            Err(error) => return Err(Failure::from(error).into()),
         }
+        let act = AuditEntry::new(now, &*self.random, Actor::Service, Action::CreateKey, &Origin::default());
+        let act = act.with(format!("{} {}", algorithm.as_str(), key.kid));
+        tx.audit().append(act).await.map_err(Failure::from)?;
+        Ok(tx.commit(now, Vec::new()).await.map_err(Failure::from)?)
     }
 }

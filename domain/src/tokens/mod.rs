@@ -10,13 +10,14 @@ mod keys;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ports::ambient::Clock;
+use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::Vault;
 use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
 use crate::ports::store::Store;
 use crate::ports::tokens::{KeyRing, TokenVerifier};
+use crate::sessions::Freshness;
 
-pub use authenticate::Unauthenticated;
+pub use authenticate::AuthenticateError;
 pub use claims::{Claims, NotAScope, Scope};
 pub use introspect::{ActiveToken, TokenKind};
 pub use issue::{AccessTokens, TokenSettings};
@@ -34,6 +35,8 @@ pub struct Tokens {
     refresh_tokens: Arc<dyn RefreshTokenCodec>,
     revocations: Arc<dyn RevocationList>,
     clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+    freshness: Arc<Freshness>,
     access_ttl: Duration,
 }
 
@@ -48,8 +51,10 @@ impl Tokens {
         refresh_tokens: Arc<dyn RefreshTokenCodec>,
         revocations: Arc<dyn RevocationList>,
         clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+        freshness: Arc<Freshness>,
         access_ttl: Duration,
     ) -> Self {
-        Self { store, verifier, keys, vault, refresh_tokens, revocations, clock, access_ttl }
+        Self { store, verifier, keys, vault, refresh_tokens, revocations, clock, random, freshness, access_ttl }
     }
 }

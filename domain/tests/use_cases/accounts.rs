@@ -148,7 +148,11 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_announced() {
     world.events().await;
     world.clock.advance(MINUTE);
 
-    let gone = world.app.accounts.delete(DeleteAccount { user: user.id, origin: origin() }).await;
+    let gone = world
+        .app
+        .accounts
+        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
+        .await;
     assert!(gone.expect("a deletion"), "there was an account");
     assert_eq!(world.app.accounts.profile(user.id).await.expect("a look"), None);
     for pair in [&web, &phone] {
@@ -174,7 +178,11 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_announced() {
     assert!(matches!(events[3], Event::LoginFailed { user_id: None, .. }), "then the login of nobody");
     assert_eq!(world.publisher.published()[3].delivery.subject, format!("users/{}", user.id));
 
-    let again = world.app.accounts.delete(DeleteAccount { user: user.id, origin: origin() }).await;
+    let again = world
+        .app
+        .accounts
+        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
+        .await;
     assert!(!again.expect("a deletion"), "a second deletion finds nobody");
     assert_eq!(world.events().await, [], "and announces nothing");
     assert_eq!(world.store.backlog().await.expect("the backlog").waiting, 0);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mockall::mock;
 use portcullis_domain::accounts::{ChangePassword, DeleteAccount, UpdateProfile};
+use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::sessions::{ListSessions, Refresh};
 use portcullis_domain::{App, Timestamp};
@@ -30,13 +31,15 @@ fn read_once(world: &World) -> App {
 async fn a_use_case_reads_the_clock_once() {
     let world = World::new().await;
     let user = read_once(&world).accounts.register(registration("ann")).await.expect("an account");
-    let (_, pair) = read_once(&world).sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
+    let signed_in = read_once(&world).sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
+    let pair = signed_in.pair;
     let token = pair.refresh_token.expose().to_owned();
     read_once(&world).sessions.refresh(Refresh { token: token.into(), origin: origin() }).await.expect("new tokens");
     let query = ListSessions { user: user.id, after: None, limit: 5 };
     read_once(&world).sessions.list(query).await.expect("a list");
     let update = UpdateProfile {
         user: user.id,
+        session: pair.session.id,
         username: Some(Some(username("anna"))),
         email: None,
         current_password: None,
@@ -53,7 +56,14 @@ async fn a_use_case_reads_the_clock_once() {
     read_once(&world).accounts.change_password(change).await.expect("a new password");
     let caller = read_once(&world).tokens.authenticate(pair.access_token.expose()).expect("a caller");
     read_once(&world).sessions.log_out(&caller, origin()).await.expect("a logout");
-    read_once(&world).accounts.delete(DeleteAccount { user: user.id, origin: origin() }).await.expect("a deletion");
+    let again = read_once(&world).sessions.log_in(login("anna", "a rather different phrase")).await.expect("a session");
+    read_once(&world).sessions.log_out_with(&again.pair.refresh_token, origin()).await.expect("a logout");
+    read_once(&world).audit.record(Actor::Operator, Action::ExportHashes, "none").await.expect("an entry");
+    read_once(&world)
+        .accounts
+        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
+        .await
+        .expect("a deletion");
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ async fn a_login_starts_a_session_and_announces_it() {
     let ann = world.register("ann").await;
     world.events().await;
     world.clock.advance(MINUTE);
-    let (user, pair) = world.app.sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
+    let signed_in = world.app.sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
+    let (user, pair) = (signed_in.user, signed_in.pair);
     assert_eq!(user, ann);
 
     let session = &pair.session;

@@ -2,6 +2,14 @@
 
 mod accounts;
 mod ambient;
+mod attempts;
+mod attempts_signed_in;
+mod audit;
+mod audit_trail;
+mod devices;
+mod faulty;
+mod freshness;
+mod import;
 mod keys;
 mod log_in;
 mod names;
@@ -9,6 +17,7 @@ mod passwords;
 mod profile;
 mod refresh;
 mod relay;
+mod replaced_sessions;
 mod reuse;
 mod sessions;
 mod tokens;

@@ -2,13 +2,14 @@
 
 use portcullis_domain::accounts::{UpdateProfile, UpdateProfileError, User};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::UserId;
+use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::store::Store;
 
 use crate::world::{MINUTE, PASSWORD, World, email, origin, password, username};
 
 fn nothing(user: &User) -> UpdateProfile {
-    UpdateProfile { user: user.id, username: None, email: None, current_password: None, origin: origin() }
+    let session = SessionId::from_uuid(*user.id.as_uuid());
+    UpdateProfile { user: user.id, session, username: None, email: None, current_password: None, origin: origin() }
 }
 
 fn updated(user: &User, fields: &[&str]) -> Event {

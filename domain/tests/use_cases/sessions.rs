@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use portcullis_domain::App;
+use portcullis_domain::audit::Actor;
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::SessionId;
 use portcullis_domain::ports::sessions::RevocationList;
@@ -22,7 +23,8 @@ async fn listed(world: &World, pair: &TokenPair) -> Vec<SessionId> {
 }
 
 fn revoke(pair: &TokenPair, session: SessionId) -> RevokeSession {
-    RevokeSession { user: pair.session.user, session, reason: RevocationReason::RevokedByOwner, origin: origin() }
+    let (user, reason) = (pair.session.user, RevocationReason::RevokedByOwner);
+    RevokeSession { user, session, reason, actor: Actor::User(user), origin: origin() }
 }
 
 #[tokio::test]
@@ -283,4 +285,55 @@ async fn a_revoked_session_is_revoked_until_its_last_token_has_expired() {
     world.app.sessions.learn_revocations(Some(world.now())).await.expect("a look");
     assert!(world.revocations.is_revoked(pair.session.id), "as long as a token would hold, its session is remembered");
     assert_eq!(world.caller(&late), None);
+}
+
+#[tokio::test]
+async fn a_logout_with_a_refresh_token_needs_no_access_token_a042() {
+    let world = World::new().await;
+    let (user, pair) = world.signed_in("ann").await;
+    let other = world.log_in("ann").await;
+    world.events().await;
+    world.clock.advance(20 * MINUTE);
+    assert_eq!(world.caller(&pair), None, "the access token has expired");
+    assert_eq!(world.app.sessions.session_of(pair.refresh_token.expose()), Some(pair.session.id));
+    world.app.sessions.log_out_with(&pair.refresh_token, origin()).await.expect("a logout");
+    assert!(matches!(world.refresh(&pair).await, Err(RefreshError::Invalid)), "the session is over");
+    world.refreshed(&other).await;
+    let (reason, until) = (RevocationReason::Logout, world.now().plus(16 * MINUTE));
+    let expected = Event::SessionRevoked { user_id: user.id, session_id: pair.session.id, reason, until };
+    assert_eq!(world.events().await, [expected]);
+    world.app.sessions.log_out_with(&pair.refresh_token, origin()).await.expect("a second logout is fine");
+    assert_eq!(world.events().await, [], "and announces nothing more");
+}
+
+#[tokio::test]
+async fn a_logout_with_a_used_refresh_token_ends_its_session_without_an_alarm() {
+    let world = World::new().await;
+    let (_, used) = world.signed_in("ann").await;
+    let live = world.refreshed(&used).await;
+    world.clock.advance(MINUTE);
+    world.app.sessions.log_out_with(&used.refresh_token, origin()).await.expect("a logout");
+    assert_eq!(world.caller(&live), None, "the newer tokens are over, too");
+    let events = world.events().await;
+    assert!(
+        matches!(events.as_slice(), [Event::SessionRevoked { reason: RevocationReason::Logout, .. }]),
+        "who logs out uses no token: {events:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_logout_with_what_is_no_refresh_token_ends_nothing_b48() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    let good = pair.refresh_token.expose();
+    for token in ["", "noise", pair.access_token.expose(), &good[1..], &format!("{good} "), &"x".repeat(1 << 20)] {
+        world.app.sessions.log_out_with(&token.to_owned().into(), origin()).await.expect("it is fine");
+        assert_eq!(world.app.sessions.session_of(token), None, "{token:.20}");
+    }
+    let stranger = portcullis_memory::ToyRefreshTokens::new([9; 32]);
+    let forged = portcullis_domain::ports::sessions::RefreshTokenCodec::first(&stranger, pair.session.id, [1; 32]);
+    world.app.sessions.log_out_with(&forged.value, origin()).await.expect("it is fine");
+    world.calls(&pair);
+    world.refreshed(&pair).await;
+    assert_eq!(world.events().await, []);
 }

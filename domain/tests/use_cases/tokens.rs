@@ -1,5 +1,6 @@
 //! Who presents this token, and what others may know about it.
 
+use portcullis_domain::audit::Actor;
 use portcullis_domain::sessions::RevocationReason;
 use portcullis_domain::tokens::{ActiveToken, TokenKind};
 
@@ -115,6 +116,7 @@ async fn a_revocation_finds_the_session_of_either_token() {
         user: user.id,
         session: live.session.id,
         reason: RevocationReason::TokenRevoked,
+        actor: Actor::Client("web".to_owned()),
         origin: origin(),
     };
     assert!(world.app.sessions.revoke(cmd).await.expect("an answer"));

@@ -1,26 +1,29 @@
 //! A whole service in memory. When a test ends, its world delivers what is in the outbox and fails if anything stays.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use portcullis_domain::accounts::{Email, LoginName, Password, Register, User, Username};
+use portcullis_domain::accounts::{AttemptPolicy, Email, LoginName, Password, PasswordHash, Register, User, Username};
 use portcullis_domain::app::{Ports, Settings};
+use portcullis_domain::audit::{AuditEntry, AuditQuery};
 use portcullis_domain::caller::Caller;
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::{AuditId, SessionId};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::Outbox;
+use portcullis_domain::ports::security::{HashImport, HashRefused};
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::relay::{Relay, RelaySettings, Round};
 use portcullis_domain::sessions::{
-    LogIn, LogInError, Refresh, RefreshError, RefreshOutcome, Session, SessionPolicy, TokenPair,
+    LogIn, LogInError, Refresh, RefreshError, RefreshOutcome, Session, SessionPolicy, SignedIn, TokenPair,
 };
-use portcullis_domain::tokens::{Algorithm, Scope};
+use portcullis_domain::tokens::{Algorithm, AuthenticateError, Scope};
 use portcullis_domain::{App, Timestamp};
 use portcullis_memory::{
-    LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, RecordingPublisher, SeededRandomness,
+    LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, RecordingPublisher, SeededRandomness, ToyMac,
     ToyRefreshTokens, ToyTokens, ToyVault,
 };
 
@@ -30,6 +33,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 pub(crate) struct World {
@@ -42,6 +46,7 @@ pub(crate) struct World {
     pub(crate) publisher: Arc<RecordingPublisher>,
     pub(crate) revocations: Arc<MemoryRevocations>,
     seen: AtomicUsize,
+    read: Mutex<HashSet<AuditId>>,
 }
 
 /// What the contract promises by default: 15 minutes, 30 days, 90 days, 10 seconds.
@@ -57,8 +62,19 @@ pub(crate) fn policy() -> SessionPolicy {
 }
 
 pub(crate) fn settings(sessions: SessionPolicy) -> Settings {
-    Settings { issuer: ISSUER.to_owned(), audience: "api".to_owned(), sessions }
+    Settings {
+        issuer: ISSUER.to_owned(),
+        audience: "api".to_owned(),
+        sessions,
+        attempts: ATTEMPTS,
+        staleness: None,
+        audit_retention: 400 * DAY,
+    }
 }
+
+/// What the service does by default.
+pub(crate) const ATTEMPTS: AttemptPolicy =
+    AttemptPolicy { free: 20, first_wait: SECOND, longest_wait: HOUR, forgotten_after: DAY };
 
 impl World {
     pub(crate) async fn new() -> Self {
@@ -71,6 +87,10 @@ impl World {
 
     /// A world in which `change` puts something else behind some ports.
     pub(crate) async fn with(policy: SessionPolicy, change: impl FnOnce(&mut Ports)) -> Self {
+        Self::with_settings(settings(policy), change).await
+    }
+
+    pub(crate) async fn with_settings(settings: Settings, change: impl FnOnce(&mut Ports)) -> Self {
         let random = Arc::new(SeededRandomness::new(42));
         let store = Arc::new(MemoryStore::new(random.clone()));
         let clock = Arc::new(ManualClock::default());
@@ -82,7 +102,9 @@ impl World {
             store: store.clone(),
             hasher: hasher.clone(),
             policy: Arc::new(LaxPolicy),
+            import: Arc::new(PlainImport),
             vault: Arc::new(ToyVault::new([1; 32], random.clone())),
+            mac: Arc::new(ToyMac::new([3; 32])),
             issuer: tokens.clone(),
             verifier: tokens.clone(),
             keys: tokens,
@@ -92,10 +114,11 @@ impl World {
             random,
         };
         change(&mut ports);
-        let app = App::new(ports.clone(), settings(policy));
+        let app = App::new(ports.clone(), settings);
         app.tokens.open_keys(&[Algorithm::Es256]).await.expect("the first key is made");
         let relay = Relay::new(store.clone(), publisher.clone(), clock.clone(), RelaySettings::default());
-        Self { app, relay, ports, store, clock, hasher, publisher, revocations, seen: AtomicUsize::new(0) }
+        let (seen, read) = (AtomicUsize::new(0), Mutex::default());
+        Self { app, relay, ports, store, clock, hasher, publisher, revocations, seen, read }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -110,6 +133,21 @@ impl World {
         all[seen..].to_vec()
     }
 
+    /// The whole audit trail, the oldest entry first.
+    pub(crate) async fn trail(&self) -> Vec<AuditEntry> {
+        let everything = AuditQuery { limit: u32::MAX, ..AuditQuery::default() };
+        let mut trail = self.app.audit.page(&everything).await.expect("the audit trail");
+        trail.reverse();
+        trail
+    }
+
+    /// The entries of the audit trail since the last call, the oldest first.
+    pub(crate) async fn acts(&self) -> Vec<AuditEntry> {
+        let trail = self.trail().await;
+        let mut read = self.read.lock().expect("no test panics in here");
+        trail.into_iter().filter(|entry| read.insert(entry.id)).collect()
+    }
+
     pub(crate) async fn round(&self) -> Round {
         self.relay.run_once().await.expect("a round of the relay")
     }
@@ -118,11 +156,12 @@ impl World {
         self.app.accounts.register(registration(name)).await.expect("a new account")
     }
 
-    /// An account called `name` and its first session; its events have been delivered and seen.
+    /// An account called `name` and its first session; its events and entries have been seen.
     pub(crate) async fn signed_in(&self, name: &str) -> (User, TokenPair) {
         let user = self.register(name).await;
         let pair = self.log_in(name).await;
         self.events().await;
+        self.acts().await;
         (user, pair)
     }
 
@@ -131,7 +170,18 @@ impl World {
     }
 
     pub(crate) async fn try_log_in(&self, name: &str, password: &str) -> Result<TokenPair, LogInError> {
-        self.app.sessions.log_in(login(name, password)).await.map(|(_, pair)| pair)
+        self.app.sessions.log_in(login(name, password)).await.map(|signed_in| signed_in.pair)
+    }
+
+    /// A login from a device that presents `device_token`, if it has one.
+    pub(crate) async fn try_from_device(
+        &self,
+        name: &str,
+        password: &str,
+        device_token: Option<&str>,
+    ) -> Result<SignedIn, LogInError> {
+        let device_token = device_token.map(|token| token.to_owned().into());
+        self.app.sessions.log_in(LogIn { device_token, ..login(name, password) }).await
     }
 
     pub(crate) async fn refresh(&self, pair: &TokenPair) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
@@ -145,7 +195,11 @@ impl World {
     }
 
     pub(crate) fn caller(&self, pair: &TokenPair) -> Option<Caller> {
-        self.app.tokens.authenticate(pair.access_token.expose()).ok()
+        match self.app.tokens.authenticate(pair.access_token.expose()) {
+            Ok(caller) => Some(caller),
+            Err(AuthenticateError::Unauthenticated) => None,
+            Err(AuthenticateError::Failure(failure)) => panic!("the service could not tell: {failure:?}"),
+        }
     }
 
     /// The caller of a pair whose access token is good.
@@ -156,6 +210,25 @@ impl World {
     pub(crate) async fn session(&self, id: SessionId) -> Option<Session> {
         let mut tx = self.store.begin().await.expect("a unit of work");
         tx.sessions().by_id(id).await.expect("a session is looked up")
+    }
+}
+
+/// Takes over what a [`PlainHasher`] made, of any generation.
+pub(crate) struct PlainImport;
+
+impl HashImport for PlainImport {
+    fn accept(&self, foreign: &str) -> Result<PasswordHash, HashRefused> {
+        let Some(parts) = foreign.strip_prefix("$plain$") else {
+            let scheme = foreign.strip_prefix('$').and_then(|rest| rest.split('$').next());
+            return Err(HashRefused::Unknown(scheme.map(str::to_owned)));
+        };
+        match parts.split('$').next().map(str::parse::<u64>) {
+            Some(Ok(generation)) if generation > 1_000 => {
+                Err(HashRefused::TooCostly(format!("generation {generation} is above the limit of 1000")))
+            }
+            Some(Ok(_)) => Ok(PasswordHash::new(foreign.to_owned())),
+            _ => Err(HashRefused::Malformed { scheme: "plain", why: "no generation".to_owned() }),
+        }
     }
 }
 
@@ -181,6 +254,7 @@ pub(crate) fn origin() -> Origin {
     Origin {
         ip: Some([192, 0, 2, 1].into()),
         user_agent: Some("test/1.0".to_owned()),
+        request_id: Some("01hzy-request".to_owned()),
         traceparent: Some(TRACE.to_owned()),
     }
 }
@@ -212,6 +286,13 @@ pub(crate) fn login(name: &str, with: &str) -> LogIn {
         password: password(with),
         client_id: "web".to_owned(),
         scope: Scope::parse("openid profile").expect("a scope"),
+        device_token: None,
+        replaces: None,
         origin: origin(),
     }
+}
+
+/// The session of somebody for whom it does not matter which.
+pub(crate) fn some_session() -> portcullis_domain::ids::SessionId {
+    portcullis_domain::ids::SessionId::from_uuid(uuid::Uuid::from_u128(7))
 }

@@ -11,9 +11,10 @@ use portcullis_domain::accounts::{
 };
 use portcullis_domain::ports::security::PolicyError;
 
-use crate::answer::{ALWAYS, BODY, Created, Done, Found, HASHING, Refusals, Refused, SIGNED};
+use crate::answer::{ALWAYS, BODY, CSRF, Created, Done, Ended, Found, HASHING, Refusals, Refused, SIGNED};
 use crate::body::{Body, Fields};
 use crate::caller::Signed;
+use crate::cookies::Cookies;
 use crate::openapi::named;
 use crate::origin::From as Origin;
 use crate::problem::{Code, Problem, Reason};
@@ -42,20 +43,27 @@ impl Refusals for Reading {
     const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED];
 }
 
+pub(crate) struct Closing;
+impl Refusals for Closing {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF];
+}
+
 pub(crate) struct Updating;
 impl Refusals for Updating {
     const CODES: &'static [&'static [Code]] = &[
         ALWAYS,
         SIGNED,
+        CSRF,
         HASHING,
         BODY,
-        &[Code::WrongPassword, Code::EmailTaken, Code::UsernameTaken, Code::EditConflict],
+        &[Code::WrongPassword, Code::TooManyAttempts, Code::EmailTaken, Code::UsernameTaken, Code::EditConflict],
     ];
 }
 
 pub(crate) struct Changing;
 impl Refusals for Changing {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, HASHING, BODY, &[Code::WrongPassword]];
+    const CODES: &'static [&'static [Code]] =
+        &[ALWAYS, SIGNED, CSRF, HASHING, BODY, &[Code::WrongPassword, Code::TooManyAttempts]];
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Accounts")]
@@ -87,8 +95,8 @@ impl AccountApi {
 
     /// Your account
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
-    async fn profile(&self, caller: Signed) -> Result<Found<UserView>, Refused<Reading>> {
-        let user = self.0.app.accounts.profile(caller.0.user).await?;
+    async fn profile(&self, signed: Signed) -> Result<Found<UserView>, Refused<Reading>> {
+        let user = self.0.app.accounts.profile(signed.caller.user).await?;
         // The account went while its token was still good.
         let user = user.ok_or_else(|| Problem::unauthenticated(true))?;
         Ok(Found(UserView::from(&user)))
@@ -101,7 +109,7 @@ impl AccountApi {
     #[oai(path = "/me", method = "patch", operation_id = "updateMe")]
     async fn update(
         &self,
-        caller: Signed,
+        signed: Signed,
         origin: Origin,
         body: Body<UpdateForm>,
     ) -> Result<Found<UserView>, Refused<Updating>> {
@@ -110,7 +118,9 @@ impl AccountApi {
         let email = fields.optional("email", |text| Email::parse(&text));
         let current_password = fields.optional("current_password", Password::present);
         fields.finish()?;
-        let change = UpdateProfile { user: caller.0.user, username, email, current_password, origin: origin.0 };
+        let caller = signed.caller;
+        let (user, session, origin) = (caller.user, caller.session, origin.0);
+        let change = UpdateProfile { user, session, username, email, current_password, origin };
         let user = self.0.app.accounts.update_profile(change).await?;
         Ok(Found(UserView::from(&user)))
     }
@@ -119,9 +129,10 @@ impl AccountApi {
     ///
     /// All its sessions end, and everything that belongs to it is removed.
     #[oai(path = "/me", method = "delete", operation_id = "deleteMe")]
-    async fn delete(&self, caller: Signed, origin: Origin) -> Result<Done, Refused<Reading>> {
-        self.0.app.accounts.delete(DeleteAccount { user: caller.0.user, origin: origin.0 }).await?;
-        Ok(Done)
+    async fn delete(&self, signed: Signed, origin: Origin) -> Result<Ended, Refused<Closing>> {
+        let (user, session) = (signed.caller.user, signed.caller.session);
+        self.0.app.accounts.delete(DeleteAccount { user, session, origin: origin.0 }).await?;
+        Ok(Ended::of(signed.transport, Cookies::of(&self.0.settings)))
     }
 
     /// Change your password
@@ -130,7 +141,7 @@ impl AccountApi {
     #[oai(path = "/me/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,
-        caller: Signed,
+        signed: Signed,
         origin: Origin,
         body: Body<ChangePasswordForm>,
     ) -> Result<Done, Refused<Changing>> {
@@ -144,7 +155,8 @@ impl AccountApi {
         }
         fields.finish()?;
         let (Some(current), Some(new)) = (current, new) else { return Err(unread().into()) };
-        let change = ChangePassword { user: caller.0.user, session: caller.0.session, current, new, origin: origin.0 };
+        let (user, session) = (signed.caller.user, signed.caller.session);
+        let change = ChangePassword { user, session, current, new, origin: origin.0 };
         self.0.app.accounts.change_password(change).await?;
         Ok(Done)
     }

@@ -13,9 +13,14 @@ pub(crate) async fn read(
     body: &mut poem::RequestBody,
     media_types: &[&str],
 ) -> Result<Vec<u8>, Problem> {
+    check_type(request.headers(), media_types)?;
+    read_any(request, body).await
+}
+
+/// The whole body, of whatever type, when it is not longer than the limit.
+pub(crate) async fn read_any(request: &Request, body: &mut poem::RequestBody) -> Result<Vec<u8>, Problem> {
     let visit = Visit::of(request)?;
     let limit = visit.state.settings.body_limit;
-    check_type(request.headers(), media_types)?;
     check_encoding(request.headers())?;
     if declared_length(request.headers()).is_some_and(|length| length > limit) {
         return Err(too_large(limit));

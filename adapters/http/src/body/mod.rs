@@ -12,7 +12,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::schema::{Documented, reference, register};
 
-pub(crate) use bytes::read;
+pub(crate) use bytes::{read, read_any};
 pub(crate) use fields::Fields;
 pub(crate) use json::Json;
 

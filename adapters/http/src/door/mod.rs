@@ -1,10 +1,13 @@
-//! The door: every request comes in and goes out here. It gives request ids, looks up the route, keeps time, survives
-//! panics, chooses the dialect of errors, completes the headers, counts, and logs.
+//! The door: every request comes in and goes out here. It gives request ids, finds out who asks, looks at the head and
+//! looks up the route, asks the limits, keeps time, survives panics, chooses the dialect of errors, completes the
+//! headers, counts, and logs.
 
 mod dialect;
+mod head;
 mod headers;
 mod request_id;
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,20 +17,27 @@ use poem::http::{HeaderValue, Method, StatusCode, Version, header};
 use poem::{Endpoint, Request, Response};
 use tracing::Instrument;
 
+use crate::client_address::{ClientAddresses, TrustedProxies};
+use crate::cors::Cors;
+use crate::limits;
 use crate::metering::Meters;
 use crate::problem::{Code, Problem};
 use crate::routes::{Operation, Route, Routes};
 use crate::state::{State, Visit};
 
 use dialect::Refusal;
+pub(crate) use headers::complete as complete_headers;
 pub(crate) use request_id::RequestId;
-use request_id::RequestIds;
+use request_id::{HEADER, RequestIds};
 
 /// The outermost endpoint.
 pub(crate) struct Door {
     routes: Routes,
     state: Arc<State>,
     ids: RequestIds,
+    addresses: ClientAddresses,
+    cors: Cors,
+    https: bool,
     elsewhere: Meters,
 }
 
@@ -35,31 +45,55 @@ impl Door {
     pub(crate) fn new(routes: Routes, state: Arc<State>) -> Self {
         let settings = &state.settings;
         let ids = RequestIds::new(settings.clock.clone(), &*settings.random);
-        Self { routes, ids, elsewhere: Meters::new("none", "any"), state }
+        let addresses = ClientAddresses::new(TrustedProxies::new(&settings.trusted_proxies));
+        let cors = Cors::new(&settings.allowed_origins);
+        let https = settings.issuer.starts_with("https://");
+        Self { routes, ids, addresses, cors, https, elsewhere: Meters::new("none", "any"), state }
     }
 
-    async fn enter(&self, id: &RequestId, request: Request, route: Option<&Route>) -> Response {
-        let Some(route) = route else { return self.refuse(id, request.uri().path(), Problem::new(Code::NotFound)) };
+    async fn enter(&self, visit: &Arc<Visit>, request: Request, route: Option<&Route>) -> Response {
+        let path = request.uri().path();
+        if let Err(problem) = head::check(&request) {
+            return self.refuse(&visit.id, path, problem);
+        }
+        let Some(route) = route else {
+            return match (request.method(), path) {
+                // RFC 9110 §9.3.7: about the service as a whole.
+                (&Method::OPTIONS, "*") => Response::builder().status(StatusCode::NO_CONTENT).finish(),
+                _ => self.refuse(&visit.id, path, Problem::new(Code::NotFound)),
+            };
+        };
         match route.operation(request.method()) {
-            Some(operation) => self.operate(id, request, operation).await,
-            None if request.method() == Method::OPTIONS => {
-                Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, route.allow.clone()).finish()
-            }
+            Some(operation) => self.operate(visit, request, operation).await,
+            None if request.method() == Method::OPTIONS => self.explain(&request, route),
             None => {
-                let mut response = self.refuse(id, request.uri().path(), Problem::new(Code::MethodNotAllowed));
+                let mut response = self.refuse(&visit.id, path, Problem::new(Code::MethodNotAllowed));
                 response.headers_mut().insert(header::ALLOW, route.allow.clone());
                 response
             }
         }
     }
 
-    async fn operate(&self, id: &RequestId, mut request: Request, operation: &Operation) -> Response {
-        let visit = Arc::new(Visit::new(self.state.clone()));
+    /// What can be done with a route, and by pages of which origin.
+    fn explain(&self, request: &Request, route: &Route) -> Response {
+        let allow = route.allow.clone();
+        let mut response = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish();
+        if Cors::is_preflight(request.headers()) && self.cors.origin(request.headers()).is_some() {
+            Cors::allow(&mut response, &route.allow);
+        }
+        response
+    }
+
+    async fn operate(&self, visit: &Arc<Visit>, mut request: Request, operation: &Operation) -> Response {
         let (uri, version) = (request.uri().clone(), request.version());
         request.set_data(visit.clone());
         request.set_method(operation.method.clone());
-        let work = AssertUnwindSafe(operation.endpoint.call(request)).catch_unwind();
-        let span = tracing::info_span!("request", id = id.as_str());
+        let work = async {
+            limits::count(visit, operation.rule).await?;
+            operation.endpoint.call(request).await
+        };
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let span = tracing::info_span!("request", id = visit.id.as_str());
         let outcome = tokio::time::timeout(self.state.settings.request_timeout, work.instrument(span)).await;
         let refusal = match outcome {
             Ok(Ok(Ok(response))) => return response,
@@ -68,7 +102,7 @@ impl Door {
             Err(_) if visit.is_reading() => Refusal::new(Problem::new(Code::RequestTimeout), uri.path()),
             Err(_) => Refusal::new(Problem::new(Code::Timeout), uri.path()),
         };
-        let mut response = self.render(id, &refusal);
+        let mut response = self.render(&visit.id, &refusal);
         if response.status() == StatusCode::REQUEST_TIMEOUT && version < Version::HTTP_2 {
             // What is left of the body is not waited for (RFC 9110 §15.5.9).
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -103,13 +137,13 @@ impl Door {
         let id = id.as_str();
         let method = seen.method.as_str();
         let route = route.map_or("none", |route| route.pattern.as_str());
-        let peer = &seen.peer;
+        let client = seen.client.map(|client| client.to_string()).unwrap_or_default();
         let status = status.as_u16();
         let micros = u64::try_from(seen.at.elapsed().as_micros()).unwrap_or(u64::MAX);
         if self.state.settings.access_log {
-            tracing::info!(id, method, route, status, micros, peer, "request");
+            tracing::info!(id, method, route, status, micros, client, "request");
         } else {
-            tracing::debug!(id, method, route, status, micros, peer, "request");
+            tracing::debug!(id, method, route, status, micros, client, "request");
         }
     }
 }
@@ -118,7 +152,7 @@ impl Door {
 struct Seen {
     at: Instant,
     method: Method,
-    peer: String,
+    client: Option<IpAddr>,
 }
 
 impl Endpoint for Door {
@@ -126,27 +160,34 @@ impl Endpoint for Door {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let at = Instant::now();
+        let headers = request.headers();
+        let peer = request.remote_addr().as_socket_addr().map(|peer| peer.ip());
+        let client = self.addresses.of(peer, headers);
         let logged = self.state.settings.access_log || tracing::enabled!(tracing::Level::DEBUG);
-        let seen = logged.then(|| Seen { at, method: request.method().clone(), peer: peer(&request) });
-        let id = self.ids.of(request.headers());
+        let seen = logged.then(|| Seen { at, method: request.method().clone(), client });
+        let visit = Arc::new(Visit::new(self.state.clone(), client, self.ids.of(headers)));
+        let origin = self.cors.origin(headers).cloned();
+        let preflight = request.method() == Method::OPTIONS;
         let route = self.routes.find(request.uri().path());
         let meters = route
             .and_then(|route| route.operation(request.method()))
             .map_or(&self.elsewhere, |operation| &operation.meters);
 
-        let mut response = self.enter(&id, request, route).await;
+        let mut response = self.enter(&visit, request, route).await;
 
-        headers::complete(&mut response, &id);
+        self.cors.complete(&mut response, origin, preflight);
+        let headers = response.headers_mut();
+        headers.insert(HEADER, visit.id.header().clone());
+        headers::complete(headers, self.https);
+        if let Some(counted) = visit.counted() {
+            counted.tell(headers);
+        }
         meters.record(response.status(), at.elapsed());
         if let Some(seen) = seen {
-            self.log(&id, &seen, route, response.status());
+            self.log(&visit.id, &seen, route, response.status());
         }
         Ok(response)
     }
-}
-
-fn peer(request: &Request) -> String {
-    request.remote_addr().as_socket_addr().map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default()
 }
 
 /// The message of a panic, for the log.

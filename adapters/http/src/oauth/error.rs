@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use poem::Response;
 use poem::error::ResponseError;
@@ -20,6 +21,7 @@ pub(crate) struct OAuthError {
     error: &'static str,
     description: Cow<'static, str>,
     basic: bool,
+    retry_after: Option<Duration>,
     cause: Option<BoxError>,
 }
 
@@ -31,6 +33,7 @@ impl OAuthError {
             error: "invalid_request",
             description: description.into(),
             basic: false,
+            retry_after: None,
             cause: None,
         }
     }
@@ -42,6 +45,7 @@ impl OAuthError {
             error: "invalid_client",
             description: Cow::Borrowed("client authentication failed"),
             basic,
+            retry_after: None,
             cause: None,
         }
     }
@@ -62,7 +66,7 @@ impl OAuthError {
             let challenge = HeaderValue::from_static("Basic realm=\"oauth2\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        retry_after(self.status, &mut response);
+        retry_after(self.status, self.retry_after, &mut response);
         response
     }
 }
@@ -72,12 +76,13 @@ impl From<Problem> for OAuthError {
     fn from(problem: Problem) -> Self {
         let status = problem.code.status();
         let error = match problem.code {
-            Code::Overloaded | Code::Unavailable | Code::Timeout => "temporarily_unavailable",
+            Code::Overloaded | Code::Unavailable | Code::Timeout | Code::RateLimited => "temporarily_unavailable",
             Code::Internal => "server_error",
             _ => "invalid_request",
         };
         let description = Cow::Owned(problem.description().to_owned());
-        Self { status, error, description, basic: false, cause: problem.into_cause() }
+        let retry_after = problem.retry_after();
+        Self { status, error, description, basic: false, retry_after, cause: problem.into_cause() }
     }
 }
 

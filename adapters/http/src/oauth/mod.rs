@@ -13,6 +13,7 @@ use poem::endpoint::make;
 use poem::http::Method;
 use poem::{Request, Response};
 
+use crate::limits;
 use crate::routes::Routes;
 use crate::state::State;
 
@@ -38,13 +39,13 @@ pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
 async fn introspect(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
     let form = Form::read(&request, &mut body).await?;
-    authenticate(&state.settings.clients, request.headers(), &form)?;
+    limits::admit(&request, authenticate(&state.settings.clients, request.headers(), &form)).await?;
     introspect::answer(&state.app, &state.settings.issuer, &form).await
 }
 
 async fn revoke(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
     let form = Form::read(&request, &mut body).await?;
-    let client = authenticate(&state.settings.clients, request.headers(), &form)?;
+    let client = limits::admit(&request, authenticate(&state.settings.clients, request.headers(), &form)).await?;
     revoke::answer(&state, client, &form, &request).await
 }

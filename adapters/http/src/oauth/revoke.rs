@@ -2,6 +2,7 @@
 //! first-party login; for another client's token, as for an unknown one, nothing happens and the answer is the same.
 
 use poem::{Request, Response};
+use portcullis_domain::audit::Actor;
 use portcullis_domain::sessions::{RevocationReason, RevokeSession};
 
 use crate::origin::From as Origin;
@@ -23,7 +24,8 @@ pub(super) async fn answer(
         target.filter(|(_, _, client_id)| client_id == &client.id || client_id == first_party)
     {
         let reason = RevocationReason::TokenRevoked;
-        app.sessions.revoke(RevokeSession { user, session, reason, origin: Origin::of(request) }).await?;
+        let actor = Actor::Client(client.id.clone());
+        app.sessions.revoke(RevokeSession { user, session, reason, actor, origin: Origin::of(request) }).await?;
     }
     Ok(Response::default())
 }

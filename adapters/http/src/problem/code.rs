@@ -43,13 +43,15 @@ codes! {
     InvalidParameter = BAD_REQUEST "invalid-parameter" "A query parameter has a value it cannot have"
         "`errors` names the parameter and says what it may be.";
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token is needed"
-        "Send `Authorization: Bearer <access token>`. If you did, the token has expired or its session has ended: refresh, or log in again.";
+        "Send `Authorization: Bearer <access token>`, or the access cookie. If you did, the token has expired or its session has ended: refresh, or log in again.";
     InvalidCredentials = UNAUTHORIZED "invalid-credentials" "The login name or the password is wrong"
         "Nobody is told which of the two is wrong, or whether the account may be used.";
     InvalidRefreshToken = UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
         "It was used before, its session has ended, or it is not one of ours: log in again.";
     WrongPassword = FORBIDDEN "wrong-password" "The current password is wrong"
         "Changing the password or the e-mail address needs the current password.";
+    CsrfFailed = FORBIDDEN "csrf-failed" "The request does not prove that it comes from an allowed page"
+        "A request that is authenticated by a cookie needs the matching CSRF token in `X-CSRF-TOKEN` and must come from this origin or an allowed one. `GET /api/v1/auth/csrf` gives the tokens of the session again.";
     NotFound = NOT_FOUND "not-found" "There is nothing here"
         "The path does not exist, or the thing it names does not exist for you.";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This path does not know that method"
@@ -64,10 +66,18 @@ codes! {
         "Read the account again, and repeat the change if it is still wanted.";
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large"
         "No request needs more than a few kilobytes.";
+    UriTooLong = URI_TOO_LONG "uri-too-long" "The URL is too long"
+        "Path and query have at most 8,192 bytes.";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The body's type or encoding is not supported"
         "Send `Content-Type: application/json` and no `Content-Encoding`.";
     ValidationFailed = UNPROCESSABLE_ENTITY "validation-failed" "The body is not what is needed here"
         "`errors` lists everything that is wrong at once; `pointer` (RFC 6901) says where.";
+    RateLimited = TOO_MANY_REQUESTS "rate-limited" "Too many requests"
+        "Nothing has happened. Try again after `Retry-After` seconds; `RateLimit` says how much is left, `RateLimit-Policy` how much there is.";
+    TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "Too many wrong passwords"
+        "The password was not looked at. Try again after `Retry-After` seconds; the wait grows with every failure. A device that has logged in before does not wait for the failures of others.";
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "The headers are too large"
+        "All header lines together have at most 28,672 bytes; most often it is cookies that are too many.";
     Internal = INTERNAL_SERVER_ERROR "internal" "The service is at fault"
         "Tell the operator the request id; the log knows more.";
     Overloaded = SERVICE_UNAVAILABLE "overloaded" "The service has more work than it can do now"

@@ -1,9 +1,12 @@
 //! What each refusal of the domain means in HTTP: exhaustive, so that a new one does not compile without a meaning.
 
+use poem::http::HeaderValue;
 use portcullis_domain::Failure;
-use portcullis_domain::accounts::{ChangePasswordError, RegisterError, UpdateProfileError};
+use portcullis_domain::accounts::{ChangePasswordError, RegisterError, TooManyAttempts, UpdateProfileError};
 use portcullis_domain::sessions::{LogInError, RefreshError};
-use portcullis_domain::tokens::Unauthenticated;
+use portcullis_domain::tokens::AuthenticateError;
+
+use crate::answer::REFRESH_OUTCOME;
 
 use super::{Code, Place, Problem, Reason};
 
@@ -40,6 +43,7 @@ impl From<UpdateProfileError> for Problem {
                 Self::violations(Code::ValidationFailed, vec![reason.at(Place::member("current_password"))])
             }
             UpdateProfileError::WrongPassword => Self::new(Code::WrongPassword),
+            UpdateProfileError::TooManyAttempts(wait) => wait.into(),
             UpdateProfileError::Conflict => Self::new(Code::EditConflict),
             UpdateProfileError::Failure(failure) => failure.into(),
         }
@@ -51,6 +55,7 @@ impl From<ChangePasswordError> for Problem {
         match error {
             ChangePasswordError::NotFound => Self::unauthenticated(true),
             ChangePasswordError::WrongPassword => Self::new(Code::WrongPassword),
+            ChangePasswordError::TooManyAttempts(wait) => wait.into(),
             ChangePasswordError::WeakPassword(why) => weak_password("new_password", why),
             ChangePasswordError::Failure(failure) => failure.into(),
         }
@@ -61,6 +66,7 @@ impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            LogInError::TooManyAttempts(wait) => wait.into(),
             LogInError::Failure(failure) => failure.into(),
         }
     }
@@ -69,16 +75,28 @@ impl From<LogInError> for Problem {
 impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
         match error {
-            // A thief is told no more than somebody whose session has ended.
-            RefreshError::Invalid | RefreshError::Reused => Self::new(Code::InvalidRefreshToken),
+            RefreshError::Invalid => Self::new(Code::InvalidRefreshToken),
+            // For debugging, and once: whoever tries the token again is told no more than of any other.
+            RefreshError::Reused => {
+                Self::new(Code::InvalidRefreshToken).with_header(REFRESH_OUTCOME, HeaderValue::from_static("reuse"))
+            }
             RefreshError::Failure(failure) => failure.into(),
         }
     }
 }
 
-impl From<Unauthenticated> for Problem {
-    fn from(_: Unauthenticated) -> Self {
-        Self::unauthenticated(true)
+impl From<TooManyAttempts> for Problem {
+    fn from(wait: TooManyAttempts) -> Self {
+        Self::later(Code::TooManyAttempts, wait.retry_after)
+    }
+}
+
+impl From<AuthenticateError> for Problem {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Unauthenticated => Self::unauthenticated(true),
+            AuthenticateError::Failure(failure) => failure.into(),
+        }
     }
 }
 

@@ -7,10 +7,11 @@ mod violation;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use poem::Response;
 use poem::error::ResponseError;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use portcullis_domain::failure::BoxError;
 use serde::Serialize;
 
@@ -30,12 +31,22 @@ pub(crate) struct Problem {
     detail: Option<Cow<'static, str>>,
     errors: Vec<Violation>,
     token_refused: bool,
+    retry_after: Option<Duration>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<BoxError>,
 }
 
 impl Problem {
     pub(crate) const fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), token_refused: false, cause: None }
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            token_refused: false,
+            retry_after: None,
+            headers: Vec::new(),
+            cause: None,
+        }
     }
 
     /// With a sentence for the developer at the other end.
@@ -51,6 +62,22 @@ impl Problem {
     /// With a cause for the log.
     pub(crate) fn caused(code: Code, cause: BoxError) -> Self {
         Self { cause: Some(cause), ..Self::new(code) }
+    }
+
+    /// With the time after which another try makes sense.
+    pub(crate) fn later(code: Code, retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(code) }
+    }
+
+    /// With one more header on the answer.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// When another try makes sense, if that is known.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The service itself is at fault.
@@ -123,15 +150,20 @@ impl Problem {
             let challenge = if self.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        retry_after(status, &mut response);
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        retry_after(status, self.retry_after, &mut response);
         response
     }
 }
 
-/// Tells clients when a refusal for want of resources is worth a second try.
-pub(crate) fn retry_after(status: StatusCode, response: &mut Response) {
+/// Tells clients when a refusal for want of resources is worth a second try: in whole seconds, never too early.
+pub(crate) fn retry_after(status: StatusCode, wait: Option<Duration>, response: &mut Response) {
     if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let seconds = wait.map_or(1, |wait| wait.as_millis().div_ceil(1_000).max(1));
+        let value = HeaderValue::from_str(&seconds.to_string()).unwrap_or(HeaderValue::from_static("1"));
+        response.headers_mut().insert(header::RETRY_AFTER, value);
     }
 }
 

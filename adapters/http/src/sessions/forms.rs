@@ -3,14 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::body::{Fields, Form};
+use crate::caller::Transport;
 use crate::problem::Reason;
 use crate::schema::Documented;
 
 /// The members that can hold the name, the first one being the one to use.
 const NAMES: [&str; 3] = ["login", "username", "email"];
 
-/// The one way so far in which tokens are handed out.
+/// Tokens in the body.
 const BEARER: &str = "bearer";
+/// Tokens in cookies.
+const COOKIE: &str = "cookie";
 
 pub(crate) struct LoginForm;
 
@@ -30,8 +33,8 @@ impl Documented for LoginForm {
                 "email": { "type": "string", "description": "The same, under another name.", "example": "ada@example.com" },
                 "password": crate::accounts::password("The password."),
                 "transport": {
-                    "type": "string", "enum": [BEARER], "default": BEARER,
-                    "description": "How the tokens are handed out: in the body.",
+                    "type": "string", "enum": [BEARER, COOKIE], "default": BEARER,
+                    "description": "How the tokens are handed out: in the body, or in cookies that no script can read.",
                 },
             },
             "oneOf": NAMES.map(|name| json!({ "required": [name] })),
@@ -50,11 +53,10 @@ impl Documented for RefreshForm {
     fn schema() -> Value {
         json!({
             "type": "object",
-            "description": "The refresh token of a session.",
+            "description": "The refresh token of a session, unless it is in the refresh cookie.",
             "additionalProperties": false,
-            "required": ["refresh_token"],
             "properties": {
-                "refresh_token": { "type": "string", "description": "From login or the last refresh." },
+                "refresh_token": { "type": "string", "description": "From login or the last refresh. It is used even when there is a cookie." },
             },
         })
     }
@@ -73,6 +75,10 @@ pub(crate) fn login_name(fields: &mut Fields) -> Option<String> {
 }
 
 /// How the tokens are handed out.
-pub(crate) fn transport(text: &str) -> Result<(), Reason> {
-    if text == BEARER { Ok(()) } else { Err(Reason::new("unsupported", "supported here: \"bearer\"")) }
+pub(crate) fn transport(text: &str) -> Result<Transport, Reason> {
+    match text {
+        BEARER => Ok(Transport::Bearer),
+        COOKIE => Ok(Transport::Cookie),
+        _ => Err(Reason::new("unsupported", "supported here: \"bearer\" and \"cookie\"")),
+    }
 }

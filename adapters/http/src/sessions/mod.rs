@@ -1,7 +1,13 @@
 //! Sessions: signing in, staying signed in, the end of it, and the check that other services make.
 
+mod browser;
+mod browsing;
 mod forms;
+mod granted;
+mod leaving;
 mod pair;
+mod presented;
+mod refusals;
 mod view;
 
 use std::sync::Arc;
@@ -10,20 +16,30 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi, Tags};
 use portcullis_domain::accounts::{LoginName, Password};
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::audit::Actor;
+use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::origin::Origin as DomainOrigin;
 use portcullis_domain::sessions::{ListSessions, LogIn, Refresh, RevocationReason, RevokeSession};
 
-use crate::answer::{ALWAYS, BODY, Done, Found, HASHING, Refusals, Refused, SIGNED};
+use crate::answer::{Ended, Found, Refused};
 use crate::body::Body;
-use crate::caller::Signed;
+use crate::caller::{Signed, Transport};
+use crate::cookies::{Cookies, Jar};
+use crate::csrf;
 use crate::openapi::named;
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit};
-use crate::problem::{Code, Problem, Reason};
+use crate::problem::{Code, Problem};
 use crate::state::State;
 
+use browser::{DeviceToken, held_session};
+use browsing::Browsing;
 use forms::{LoginForm, RefreshForm};
-pub(crate) use pair::TokensView;
+use granted::{LoggedIn, Refreshed};
+use leaving::{Leaving, forgetting};
+pub(crate) use pair::{CookieTokensView, CsrfView, TokensView};
+use presented::Presented;
+use refusals::{Calling, Ending, Leavings, Listing, LoggingIn, Refreshing};
 pub(crate) use view::{SessionPage, SessionView, Verified};
 
 /// `/api/v1/auth/…` and `/api/v1/me/sessions`.
@@ -35,103 +51,129 @@ enum Tag {
     Sessions,
 }
 
-pub(crate) struct LoggingIn;
-impl Refusals for LoggingIn {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, HASHING, BODY, &[Code::InvalidCredentials]];
-}
-
-pub(crate) struct Refreshing;
-impl Refusals for Refreshing {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, BODY, &[Code::InvalidRefreshToken]];
-}
-
-pub(crate) struct Calling;
-impl Refusals for Calling {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED];
-}
-
-pub(crate) struct Verifying;
-impl Refusals for Verifying {
-    // It asks no store.
-    const CODES: &'static [&'static [Code]] = &[&[Code::Internal, Code::Timeout], SIGNED];
-}
-
-pub(crate) struct Listing;
-impl Refusals for Listing {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, &[Code::InvalidParameter]];
-}
-
-pub(crate) struct Ending;
-impl Refusals for Ending {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, &[Code::NotFound]];
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Sessions")]
 impl SessionApi {
     /// Log in
     ///
     /// The name is given once, as `login`, `username` or `email`: a username and an e-mail address are accepted in
     /// each. An unknown name and a wrong password get the same answer.
+    ///
+    /// With `transport: "cookie"` the tokens are in cookies that no script can read, and the body has the CSRF tokens of
+    /// the session. Such a login must come from a page of this origin or an allowed one (`Sec-Fetch-Site`, `Origin`), and
+    /// ends the session that the browser had before.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
-    async fn log_in(&self, origin: Origin, body: Body<LoginForm>) -> Result<Found<TokensView>, Refused<LoggingIn>> {
+    async fn log_in(
+        &self,
+        request: &Request,
+        origin: Origin,
+        /// What this device got at its last login; a browser has it in a cookie.
+        #[oai(name = "X-Device-Token")]
+        device: DeviceToken,
+        body: Body<LoginForm>,
+    ) -> Result<LoggedIn, Refused<LoggingIn>> {
+        let settings = &self.0.settings;
         let mut fields = body.fields;
         let name = forms::login_name(&mut fields);
         let password = fields.required("password", Password::present);
-        fields.optional("transport", |text| forms::transport(&text));
+        let transport = fields.optional("transport", |text| forms::transport(&text)).unwrap_or_default();
+        if transport == Transport::Cookie {
+            // Nobody shall be logged in to an account of an attacker's choice.
+            csrf::check_source(request.headers(), settings)?;
+        }
         fields.finish()?;
         let (Some(name), Some(password)) = (name, password) else {
             return Err(Problem::internal("a required member was neither read nor refused").into());
         };
+        let jar = Jar::read(request.headers(), Cookies::of(settings))?;
+        let replaces = if transport == Transport::Cookie { held_session(&self.0, jar).await? } else { None };
         let cmd = LogIn {
             name: LoginName::parse(&name),
             password,
-            client_id: self.0.settings.first_party_client.clone(),
-            scope: self.0.settings.first_party_scope.clone(),
-            origin: origin.0,
+            client_id: settings.first_party_client.clone(),
+            scope: settings.first_party_scope.clone(),
+            device_token: device.0.or_else(|| jar.device.map(|token| token.to_owned().into())),
+            replaces,
+            origin: origin.0.clone(),
         };
-        let (_, pair) = self.0.app.sessions.log_in(cmd).await?;
-        Ok(Found(TokensView(pair)))
+        let signed_in = self.0.app.sessions.log_in(cmd).await?;
+        let (user, session) = (signed_in.user.id, signed_in.pair.session.id);
+        match LoggedIn::new(settings, transport, signed_in) {
+            Ok(answer) => Ok(answer),
+            Err(problem) => {
+                // Nobody will ever have its tokens.
+                self.end(user, session, origin.0).await?;
+                Err(problem.into())
+            }
+        }
     }
 
     /// Exchange a refresh token for new tokens
     ///
     /// A refresh token is good for one use. Within a few seconds its second use gives the same successor (two tabs, a
     /// lost answer); later it ends the session, for one of the two who used it stole it.
+    ///
+    /// The token is in the body, or in the refresh cookie: then the body is empty or `{}`, `X-CSRF-TOKEN` has
+    /// `csrf_refresh_token`, and the answer is in cookies too. A token in the body is used even when there is a cookie. On
+    /// 401 a browser forgets its cookies.
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refresh")]
-    async fn refresh(&self, origin: Origin, body: Body<RefreshForm>) -> Result<Found<TokensView>, Refused<Refreshing>> {
-        let mut fields = body.fields;
-        let token = fields.required("refresh_token", Ok::<_, Reason>);
-        fields.finish()?;
-        let token = token.ok_or_else(|| Problem::internal("a required member was neither read nor refused"))?;
-        let (pair, _) = self.0.app.sessions.refresh(Refresh { token: token.into(), origin: origin.0 }).await?;
-        Ok(Found(TokensView(pair)))
+    async fn refresh(&self, origin: Origin, presented: Presented) -> Result<Refreshed, Refused<Refreshing>> {
+        let (settings, transport) = (&self.0.settings, presented.transport);
+        let refresh = Refresh { token: presented.token, origin: origin.0 };
+        match self.0.app.sessions.refresh(refresh).await {
+            Ok(granted) => Ok(Refreshed::new(settings, transport, granted)?),
+            Err(error) if transport == Transport::Cookie => Err(forgetting(error.into(), Cookies::of(settings)).into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The CSRF tokens of the session
+    ///
+    /// For a page that was reloaded: it asks with its cookies, of which either is enough. 401 when nobody is logged in.
+    #[oai(path = "/auth/csrf", method = "get", operation_id = "csrfTokens")]
+    async fn csrf_tokens(&self, browsing: Browsing) -> Result<Found<CsrfView>, Refused<Calling>> {
+        let session = match browsing {
+            Browsing::Access(session) => session,
+            Browsing::Refresh(token) => {
+                let target = self.0.app.tokens.revocation_target(&token).await?;
+                target.map(|(_, session, _)| session).ok_or_else(|| Problem::unauthenticated(true))?
+            }
+        };
+        Ok(Found(CsrfView::new(session, &*self.0.settings.mac)))
     }
 
     /// Log out
     ///
-    /// This session ends: its access tokens and its refresh token are refused from now on.
+    /// This session ends: its access tokens and its refresh token are refused from now on. A browser whose access cookie
+    /// has expired logs out by its refresh cookie; either CSRF token of the session will do then.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn log_out(&self, caller: Signed, origin: Origin) -> Result<Done, Refused<Calling>> {
-        self.0.app.sessions.log_out(&caller.0, origin.0).await?;
-        Ok(Done)
+    async fn log_out(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<Leavings>> {
+        let transport = leaving.transport();
+        match leaving {
+            Leaving::Signed(signed) => self.0.app.sessions.log_out(&signed.caller, origin.0).await?,
+            Leaving::Refresh(token) => self.0.app.sessions.log_out_with(&token, origin.0).await?,
+        }
+        Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
     }
 
     /// Log out everywhere
     ///
     /// All sessions of the account end.
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logoutAll")]
-    async fn log_out_everywhere(&self, caller: Signed, origin: Origin) -> Result<Done, Refused<Calling>> {
-        self.0.app.sessions.log_out_everywhere(&caller.0, origin.0).await?;
-        Ok(Done)
+    async fn log_out_everywhere(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<Leavings>> {
+        let transport = leaving.transport();
+        let caller = leaving.caller(&self.0).await?;
+        self.0.app.sessions.log_out_everywhere(&caller, origin.0).await?;
+        Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
     }
 
     /// Check an access token for a proxy
     ///
     /// Forward authentication for nginx, Traefik, Caddy and Envoy: who calls is said in headers, which the proxy
     /// passes on. All four are always there, empty when there is nothing to say, so that a client's own are replaced.
+    /// A cookie says who asks, not that their page meant it: an application behind the proxy has to see to that itself.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verify")]
-    async fn verify(&self, caller: Signed) -> Result<Verified, Refused<Verifying>> {
-        Ok(Verified(caller.0))
+    async fn verify(&self, signed: Signed) -> Result<Verified, Refused<Calling>> {
+        Ok(Verified(signed.caller))
     }
 
     /// The devices that are signed in
@@ -140,13 +182,13 @@ impl SessionApi {
     #[oai(path = "/me/sessions", method = "get", operation_id = "listSessions")]
     async fn list(
         &self,
-        caller: Signed,
+        signed: Signed,
         /// At most so many items.
         limit: Limit,
         /// The `next_cursor` of the page before.
         cursor: Cursor,
     ) -> Result<Found<SessionPage>, Refused<Listing>> {
-        let Signed(caller) = caller;
+        let caller = signed.caller;
         let after = cursor.read(caller.user)?;
         let query = ListSessions { user: caller.user, after, limit: limit.0 };
         let (sessions, more) = self.0.app.sessions.list(query).await?;
@@ -163,14 +205,27 @@ impl SessionApi {
     #[oai(path = "/me/sessions/:id", method = "delete", operation_id = "revokeSession")]
     async fn revoke(
         &self,
-        caller: Signed,
+        signed: Signed,
         origin: Origin,
         /// Which session.
         id: SessionPath,
-    ) -> Result<Done, Refused<Ending>> {
-        let reason = RevocationReason::RevokedByOwner;
-        let cmd = RevokeSession { user: caller.0.user, session: id.0, reason, origin: origin.0 };
-        if self.0.app.sessions.revoke(cmd).await? { Ok(Done) } else { Err(Problem::new(Code::NotFound).into()) }
+    ) -> Result<Ended, Refused<Ending>> {
+        let Signed { caller, transport } = signed;
+        let (user, session, reason) = (caller.user, id.0, RevocationReason::RevokedByOwner);
+        let cmd = RevokeSession { user, session, reason, actor: Actor::User(user), origin: origin.0 };
+        if !self.0.app.sessions.revoke(cmd).await? {
+            return Err(Problem::new(Code::NotFound).into());
+        }
+        let transport = if session == caller.session { transport } else { Transport::Bearer };
+        Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
+    }
+}
+
+impl SessionApi {
+    async fn end(&self, user: UserId, session: SessionId, origin: DomainOrigin) -> Result<(), Problem> {
+        let reason = RevocationReason::Displaced;
+        self.0.app.sessions.revoke(RevokeSession { user, session, reason, actor: Actor::Service, origin }).await?;
+        Ok(())
     }
 }
 
@@ -202,6 +257,8 @@ impl<'a> ApiExtractor<'a> for SessionPath {
 pub(crate) fn schemas() -> serde_json::Value {
     [
         named::<TokensView>(),
+        named::<CookieTokensView>(),
+        named::<CsrfView>(),
         named::<SessionView>(),
         named::<SessionPage>(),
         named::<LoginForm>(),

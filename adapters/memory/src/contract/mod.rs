@@ -18,21 +18,28 @@ mod publisher_events;
 mod samples;
 mod signers_keys;
 mod storage_accounts;
+mod storage_attempts;
+mod storage_audit;
 mod storage_changes;
 mod storage_credentials;
 mod storage_ends;
 mod storage_keys;
 mod storage_rotation;
 mod storage_sessions;
+mod storage_starts;
 mod storage_units;
 
 pub mod ambient;
+pub mod hash_import;
 pub mod hasher;
+pub mod mac;
 pub mod outbox;
 pub mod password_policy;
 pub mod publisher;
+pub mod rate_limiter;
 pub mod refresh_tokens;
 pub mod revocation_list;
+pub mod revocation_signal;
 pub mod signers;
 pub mod storage;
 pub mod vault;
@@ -45,6 +52,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portcullis_domain::ports::ambient::{Clock, Randomness};
 use portcullis_domain::ports::delivery::{EventPublisher, Outbox};
+use portcullis_domain::ports::limits::RateLimiter;
+use portcullis_domain::ports::sessions::RevocationSignal;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::ports::tokens::{KeyRing, TokenIssuer, TokenVerifier};
 use portcullis_domain::tokens::Algorithm;
@@ -56,6 +65,18 @@ pub struct Storage {
     /// The outbox that the store's commits fill.
     pub outbox: Arc<dyn Outbox>,
     /// What must live as long as the test (a temporary folder, a schema to drop).
+    pub guard: Box<dyn Any + Send>,
+}
+
+/// Replicas over one empty store, for the suite `revocation_signal`.
+pub struct Replicas {
+    /// The store as the replica sees it that listens.
+    pub here: Arc<dyn Store>,
+    /// What it hears of the others.
+    pub signal: Arc<dyn RevocationSignal>,
+    /// The same store as other replicas see it; none when the store cannot be shared.
+    pub elsewhere: Vec<Arc<dyn Store>>,
+    /// What must live as long as the test.
     pub guard: Box<dyn Any + Send>,
 }
 
@@ -109,6 +130,26 @@ pub struct Ambient {
     pub clock: Arc<dyn Clock>,
     /// The source of chance.
     pub random: Arc<dyn Randomness>,
+}
+
+/// A limiter without any buckets and its time, for the suite `rate_limiter`.
+pub struct Limiter {
+    /// The limiter.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// The time it counts by.
+    pub time: Arc<dyn Time>,
+    /// What must live as long as the test.
+    pub guard: Box<dyn Any + Send>,
+}
+
+/// The time of a subject: real, or held in a test's hand.
+#[async_trait]
+pub trait Time: Send + Sync {
+    /// Returns when at least `by` has passed.
+    async fn pass(&self, by: Duration);
+
+    /// How much has passed since some instant before the test.
+    fn elapsed(&self) -> Duration;
 }
 
 /// How long one promise may take before it counts as broken by a deadlock.

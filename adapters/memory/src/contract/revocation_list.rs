@@ -1,6 +1,7 @@
 //! The suite `revocation_list`: [`RevocationList`](portcullis_domain::ports::sessions::RevocationList).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::SessionId;
@@ -18,6 +19,7 @@ macro_rules! revocation_list_contract {
             a_revoked_session_is_known_at_once,
             a_session_that_was_not_revoked_is_not_in_the_list,
             a_revocation_is_remembered_until_its_instant,
+            what_is_forgotten_does_not_come_back,
             a_second_revocation_never_shortens_the_first,
             ten_thousand_revocations_are_all_known,
             a_race_of_revocations_and_questions_forgets_nothing,
@@ -61,6 +63,19 @@ pub async fn a_revocation_is_remembered_until_its_instant(list: &List) {
     assert!(list.is_revoked(long), "what is to be remembered longer MUST stay");
     list.forget(at(200));
     assert!(!list.is_revoked(long), "at its instant a revocation is forgotten");
+}
+
+/// Not even as an echo of what other replicas were told.
+pub async fn what_is_forgotten_does_not_come_back(list: &List) {
+    let sessions: Vec<_> = (0..20).map(|_| id()).collect();
+    for session in &sessions {
+        list.revoke(*session, at(100));
+    }
+    list.forget(at(100));
+    for _ in 0..10 {
+        assert!(!sessions.iter().any(|session| list.is_revoked(*session)), "what is forgotten does not come back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// In either order the later instant counts.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::{Email, PasswordHash, User, Username};
+use portcullis_domain::accounts::{AttemptKey, Attempts, Email, PasswordHash, User, Username};
+use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::sessions::{Rotation, Session, TokenDigest, TokenFamily};
@@ -148,6 +150,48 @@ pub(super) async fn session_in(store: &Arc<dyn Store>, id: SessionId) -> Option<
 /// The account as it is stored.
 pub(super) async fn user_in(store: &Arc<dyn Store>, id: UserId) -> Option<User> {
     kept(begin(store).await.users().by_id(id).await, "an account is looked up")
+}
+
+/// A key of attempts that no other call gives.
+pub(super) fn attempt_key() -> AttemptKey {
+    AttemptKey(digest().0)
+}
+
+/// Counts a failure in a unit of its own.
+pub(super) async fn fail(store: &Arc<dyn Store>, key: &AttemptKey, now: Timestamp, forgotten: Timestamp) -> u32 {
+    let mut tx = begin(store).await;
+    let failures = kept(tx.attempts().fail(key, now, forgotten).await, "a failure is counted");
+    commit(tx).await;
+    failures
+}
+
+/// The attempts as they are stored.
+pub(super) async fn attempts_in(store: &Arc<dyn Store>, key: &AttemptKey) -> Option<Attempts> {
+    kept(begin(store).await.attempts().of(key).await, "attempts are looked up")
+}
+
+/// An entry of the audit trail, from nowhere.
+pub(super) fn entry(now: Timestamp, actor: Actor, action: Action) -> AuditEntry {
+    AuditEntry::new(now, &RANDOM, actor, action, &Origin::default())
+}
+
+/// Stores entries of the audit trail.
+pub(super) async fn append(store: &Arc<dyn Store>, entries: &[AuditEntry]) {
+    let mut tx = begin(store).await;
+    for entry in entries {
+        kept(tx.audit().append(entry.clone()).await, "an audit entry is appended");
+    }
+    commit(tx).await;
+}
+
+/// The audit trail as it is stored.
+pub(super) async fn audited(store: &Arc<dyn Store>, query: &AuditQuery) -> Vec<AuditEntry> {
+    kept(begin(store).await.audit().page(query).await, "the audit trail is read")
+}
+
+/// All of the audit trail.
+pub(super) fn everything() -> AuditQuery {
+    AuditQuery { limit: 10_000, ..AuditQuery::default() }
 }
 
 /// What a promise needs to go well.

@@ -2,12 +2,15 @@
 //! and the repositories behind it.
 
 pub use super::storage_accounts::*;
+pub use super::storage_attempts::*;
+pub use super::storage_audit::*;
 pub use super::storage_changes::*;
 pub use super::storage_credentials::*;
 pub use super::storage_ends::*;
 pub use super::storage_keys::*;
 pub use super::storage_rotation::*;
 pub use super::storage_sessions::*;
+pub use super::storage_starts::*;
 pub use super::storage_units::*;
 
 /// Runs the suite `storage` on what `async fn factory() -> contract::Storage` gives.
@@ -44,6 +47,7 @@ macro_rules! storage_contract {
             a_deleted_account_takes_its_password_and_sessions_along,
             the_names_of_a_deleted_account_are_free,
             of_racing_deletions_one_finds_the_account,
+            pages_of_accounts_come_by_id_with_their_passwords,
             a_password_is_added_once,
             a_password_is_replaced_only_if_it_is_the_old_one,
             a_password_is_confirmed_only_if_it_is_the_one,
@@ -51,6 +55,16 @@ macro_rules! storage_contract {
             a_replaced_password_is_not_confirmed_afterwards,
             of_racing_replacements_one_succeeds,
             no_session_begins_with_a_password_that_is_being_replaced,
+            failures_in_a_row_are_counted,
+            every_key_and_instant_of_attempts_survives,
+            failures_before_the_instant_count_no_more,
+            a_failure_that_comes_late_moves_nothing_back,
+            an_attempt_is_reserved_only_as_it_was_seen,
+            of_racing_failures_all_are_counted,
+            of_racing_reservations_one_gets_the_attempt,
+            attempts_of_a_dropped_unit_never_happened,
+            cleared_attempts_are_forgotten,
+            purging_forgets_attempts_from_before_the_instant,
             every_field_of_a_session_survives,
             a_session_id_is_taken_once,
             a_session_needs_its_account,
@@ -59,6 +73,14 @@ macro_rules! storage_contract {
             pages_of_sessions_are_complete,
             a_page_goes_on_after_a_session_that_ended_meanwhile,
             the_sessions_beyond_the_newest_are_found,
+            a_session_starts_only_with_the_password_of_its_account,
+            every_field_of_a_started_session_survives,
+            a_start_counts_the_live_sessions_of_the_account,
+            a_session_is_started_once,
+            the_password_of_a_started_session_stays_until_the_unit_ends,
+            a_start_that_waited_sees_the_new_password,
+            no_session_starts_with_a_password_that_is_being_replaced,
+            no_session_starts_at_an_account_that_is_being_deleted,
             a_session_is_revoked_once,
             the_first_revocation_stands,
             of_racing_revocations_one_ends_the_session,
@@ -88,6 +110,15 @@ macro_rules! storage_contract {
             an_ordinal_belongs_to_one_key_of_its_algorithm,
             a_kid_belongs_to_one_key,
             of_racing_first_keys_one_is_stored,
+            every_field_of_an_audit_entry_survives,
+            an_entry_is_there_exactly_when_its_unit_is_committed,
+            entries_and_effects_are_true_together,
+            the_trail_comes_newest_first,
+            filters_of_the_trail_combine,
+            pages_of_the_trail_are_complete,
+            purging_the_trail_takes_the_oldest_first,
+            of_racing_units_each_leaves_its_entries_or_none,
+            entries_outlive_their_accounts,
         );
     };
 }

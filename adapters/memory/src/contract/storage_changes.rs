@@ -2,12 +2,13 @@
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::UserStatus;
+use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::store::{StoreError, Unique};
 
 use super::Storage;
 use super::samples::{
-    RACERS, at, begin, commit, email, kept, race, refused, session, session_in, stored_session, stored_user, user,
-    user_in, username,
+    RACERS, RANDOM, at, begin, commit, email, hash, kept, race, refused, session, session_in, stored_session,
+    stored_user, user, user_in, username,
 };
 
 /// Every field but `id` and `created_at`, and the version counts.
@@ -163,4 +164,42 @@ pub async fn of_racing_deletions_one_finds_the_account(storage: &Storage) {
     .await;
     let winners = answers.into_iter().filter(|found| *found).count();
     assert_eq!(winners, 1, "of {RACERS} racing deletions exactly one finds the account");
+}
+
+/// Every page size gives every account once, with its password if it has one.
+pub async fn pages_of_accounts_come_by_id_with_their_passwords(storage: &Storage) {
+    let promise = "pages hold every account once, by id, with its password";
+    let mut expected = Vec::new();
+    for number in [3, 0, 4, 1, 2, 5, 6] {
+        let mut one = user(&format!("user{number}"));
+        one.id = UserId::new(at(number % 3), &RANDOM);
+        let password = (number != 4).then(|| hash(&format!("of {number}")));
+        let mut tx = begin(&storage.store).await;
+        kept(tx.users().insert(&one).await, "an account whose names are free is added");
+        if let Some(password) = &password {
+            kept(tx.credentials().insert(one.id, password).await, "an account without a password gets one");
+        }
+        commit(tx).await;
+        expected.push((one, password));
+    }
+    expected.sort_by_key(|(user, _)| user.id);
+    for limit in [1, 2, 3, 7, 100] {
+        let (mut paged, mut after) = (Vec::new(), None);
+        let mut tx = begin(&storage.store).await;
+        loop {
+            let page = kept(tx.users().page(after, limit).await, promise);
+            assert!(page.len() <= limit as usize, "a page has at most {limit} accounts");
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.id);
+            paged.extend(page);
+            assert!(paged.len() <= expected.len(), "pages of {limit} repeat accounts");
+        }
+        assert_eq!(paged, expected, "{promise}: pages of {limit}");
+    }
+    let mut tx = begin(&storage.store).await;
+    let gone = expected.remove(2).0.id;
+    assert!(kept(tx.users().delete(gone).await, promise), "there was an account");
+    assert_eq!(kept(tx.users().page(None, 100).await, promise), expected, "{promise}: as the unit sees them");
+    let rest = kept(tx.users().page(Some(gone), 100).await, promise);
+    assert_eq!(rest, expected[2..], "{promise}: a page goes on after an account that is gone");
 }

@@ -23,7 +23,7 @@ const REASONS: [RevocationReason; 8] = [
     RevocationReason::Displaced,
 ];
 
-fn extremes(plain: &Session) -> Vec<Session> {
+pub(super) fn extremes(plain: &Session) -> Vec<Session> {
     let (first, last) = (Timestamp::from_unix_micros(i64::MIN), Timestamp::from_unix_micros(i64::MAX));
     let addresses = ["127.0.0.1", "255.255.255.255", "::", "2001:db8::8a2e:370:7334", "::ffff:192.0.2.1"];
     let mut all = vec![plain.clone()];

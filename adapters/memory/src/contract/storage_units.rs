@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis_domain::accounts::Attempts;
+use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::ports::store::{StoreError, Tx, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked};
@@ -9,8 +11,8 @@ use portcullis_domain::tokens::Algorithm;
 
 use super::Storage;
 use super::samples::{
-    at, begin, commit, email, hash, kept, noted, refused, rotation, session, session_in, signing_key, stored_user,
-    user, user_in, username,
+    at, attempt_key, begin, commit, email, entry, everything, hash, kept, noted, refused, rotation, session,
+    session_in, signing_key, stored_user, user, user_in, username,
 };
 
 /// Dropped without commit, a unit leaves nothing in any table.
@@ -24,6 +26,12 @@ pub async fn a_unit_dropped_without_commit_leaves_no_trace(storage: &Storage) {
     let revocation = Revocation { session: web.id, at: at(1), until: at(900) };
     kept(tx.revocations().add(&[revocation]).await, "a revocation is added");
     kept(tx.keys().insert(&key).await, "a key is added");
+    let counter = attempt_key();
+    kept(tx.attempts().fail(&counter, at(1), at(0)).await, "a failure is counted");
+    kept(tx.audit().append(entry(at(1), Actor::Service, Action::Register)).await, "an audit entry is appended");
+    let phone = session(&ann, at(0));
+    let started = kept(tx.sessions().start(&phone, &hash("a")).await, "a session is started");
+    assert_eq!(started, Some(2), "the unit sees its own account, password and session");
     drop(tx);
 
     let mut tx = begin(&storage.store).await;
@@ -33,7 +41,10 @@ pub async fn a_unit_dropped_without_commit_leaves_no_trace(storage: &Storage) {
     assert_eq!(kept(tx.credentials().of(ann.id).await, promise), None, "{promise}: the password is there");
     assert_eq!(kept(tx.sessions().by_id(web.id).await, promise), None, "{promise}: the session is there");
     assert_eq!(kept(tx.revocations().since(at(0), at(0)).await, promise), [], "{promise}: the revocation is there");
+    assert_eq!(kept(tx.sessions().by_id(phone.id).await, promise), None, "{promise}: the started session is there");
     assert_eq!(kept(tx.keys().all().await, promise), [], "{promise}: the key is there");
+    assert_eq!(kept(tx.attempts().of(&counter).await, promise), None, "{promise}: the failure is counted");
+    assert_eq!(kept(tx.audit().page(&everything()).await, promise), [], "{promise}: the audit entry is there");
     drop(tx);
     assert_eq!(kept(storage.outbox.backlog().await, promise).waiting, 0, "{promise}: the outbox has something");
     stored_user(&storage.store, "ann").await;
@@ -130,18 +141,20 @@ pub async fn after_an_error_every_later_call_is_refused(storage: &Storage) {
     }
 }
 
-const CALLS: [&str; 22] = [
+const CALLS: [&str; 32] = [
     "users.insert",
     "users.by_id",
     "users.by_email",
     "users.by_username",
     "users.update",
     "users.delete",
+    "users.page",
     "credentials.insert",
     "credentials.of",
     "credentials.confirm",
     "credentials.replace",
     "sessions.insert",
+    "sessions.start",
     "sessions.by_id",
     "sessions.live_of",
     "sessions.beyond",
@@ -151,6 +164,14 @@ const CALLS: [&str; 22] = [
     "sessions.purge",
     "revocations.add",
     "revocations.since",
+    "attempts.of",
+    "attempts.fail",
+    "attempts.reserve",
+    "attempts.clear",
+    "attempts.purge",
+    "audit.append",
+    "audit.page",
+    "audit.purge",
     "keys.insert",
     "keys.all",
 ];
@@ -159,6 +180,7 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
     let (ben, revoked) = (user("ben"), Revoked { at: at(1), reason: RevocationReason::Logout });
     let web = session(ann, at(0));
     let revocation = Revocation { session: web.id, at: at(1), until: at(2) };
+    let (counter, seen) = (attempt_key(), Attempts { failures: 1, last_at: at(0) });
     match call {
         "users.insert" => tx.users().insert(&ben).await,
         "users.by_id" => tx.users().by_id(ann.id).await.map(drop),
@@ -166,11 +188,13 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "users.by_username" => tx.users().by_username(&username("ann")).await.map(drop),
         "users.update" => tx.users().update(ann).await,
         "users.delete" => tx.users().delete(ann.id).await.map(drop),
+        "users.page" => tx.users().page(None, 1).await.map(drop),
         "credentials.insert" => tx.credentials().insert(ben.id, &hash("x")).await,
         "credentials.of" => tx.credentials().of(ann.id).await.map(drop),
         "credentials.confirm" => tx.credentials().confirm(ann.id, &hash("current")).await.map(drop),
         "credentials.replace" => tx.credentials().replace(ann.id, &hash("current"), &hash("x")).await.map(drop),
         "sessions.insert" => tx.sessions().insert(&web).await,
+        "sessions.start" => tx.sessions().start(&web, &hash("current")).await.map(drop),
         "sessions.by_id" => tx.sessions().by_id(web.id).await.map(drop),
         "sessions.live_of" => tx.sessions().live_of(ann.id, at(1), None, 5).await.map(drop),
         "sessions.beyond" => tx.sessions().beyond(ann.id, at(1), 0).await.map(drop),
@@ -180,6 +204,14 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "sessions.purge" => tx.sessions().purge(at(0), 1).await.map(drop),
         "revocations.add" => tx.revocations().add(&[revocation]).await,
         "revocations.since" => tx.revocations().since(at(0), at(0)).await.map(drop),
+        "attempts.of" => tx.attempts().of(&counter).await.map(drop),
+        "attempts.fail" => tx.attempts().fail(&counter, at(1), at(0)).await.map(drop),
+        "attempts.reserve" => tx.attempts().reserve(&counter, seen, at(1)).await.map(drop),
+        "attempts.clear" => tx.attempts().clear(&counter).await,
+        "attempts.purge" => tx.attempts().purge(at(0), 1).await.map(drop),
+        "audit.append" => tx.audit().append(entry(at(1), Actor::Service, Action::Register)).await,
+        "audit.page" => tx.audit().page(&everything()).await.map(drop),
+        "audit.purge" => tx.audit().purge(at(0), 1).await.map(drop),
         "keys.insert" => tx.keys().insert(&signing_key(Algorithm::Es256, 1)).await,
         _ => tx.keys().all().await.map(drop),
     }

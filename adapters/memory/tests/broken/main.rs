@@ -1,8 +1,13 @@
 //! The suites catch adapters that are broken in the ways that adapters are: a promise that no broken adapter fails
 //! would promise nothing.
 
+mod imports;
 mod others;
 mod stores;
+mod stores_attempts;
+mod stores_audit;
+mod stores_credentials;
+mod stores_sessions;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -10,14 +10,18 @@ use portcullis_domain::accounts::{Password, PasswordHash};
 use portcullis_domain::ids::{EventId, SessionId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::delivery::{Backlog, Delivery, EventPublisher, Outbox, PublishError, Retry};
-use portcullis_domain::ports::security::{HashError, Match, PasswordHasher};
+use portcullis_domain::ports::limits::{LimiterError, Permit, Quota, RateLimiter};
+use portcullis_domain::ports::security::{HashError, Mac, Match, PasswordHasher};
 use portcullis_domain::ports::sessions::{RefreshTokenCodec, RevocationList};
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::ports::tokens::{TokenError, TokenVerifier};
 use portcullis_domain::sessions::RefreshToken;
 use portcullis_domain::tokens::{Algorithm, Claims};
-use portcullis_memory::contract::{self, Publisher, Received, Signers, Sink, Storage};
-use portcullis_memory::{MemoryRevocations, MemoryStore, PlainHasher, ToyRefreshTokens, ToyTokens};
+use portcullis_memory::contract::mac::Macs;
+use portcullis_memory::contract::{self, Limiter, Publisher, Received, Signers, Sink, Storage, Time};
+use portcullis_memory::{
+    ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher, ToyMac, ToyRefreshTokens, ToyTokens,
+};
 
 use crate::{caught, random};
 
@@ -183,4 +187,150 @@ impl RevocationList for Careless {
 fn a_list_that_forgets_too_much_is_caught() {
     let list: Arc<dyn RevocationList> = Arc::new(Careless(Mutex::default()));
     caught(move || async move { contract::revocation_list::a_revocation_is_remembered_until_its_instant(&list).await });
+}
+
+/// Puts the purpose before the message, and compares as much of a tag as it is given.
+struct Sloppy(ToyMac);
+
+impl Mac for Sloppy {
+    fn tag(&self, purpose: &'static str, message: &[u8]) -> [u8; 32] {
+        self.0.tag("", &[purpose.as_bytes(), message].concat())
+    }
+
+    fn verify(&self, purpose: &'static str, message: &[u8], tag: &[u8]) -> bool {
+        self.tag(purpose, message).starts_with(tag)
+    }
+}
+
+fn sloppy() -> Macs {
+    let mac = |key| -> Arc<dyn Mac> { Arc::new(Sloppy(ToyMac::new([key; 32]))) };
+    Macs { one: mac(7), twin: mac(7), stranger: mac(8) }
+}
+
+#[test]
+fn a_mac_whose_purpose_runs_into_the_message_is_caught() {
+    caught(|| async { contract::mac::a_purpose_and_a_message_never_run_together(&sloppy()).await });
+}
+
+#[test]
+fn a_mac_that_takes_a_part_for_the_whole_is_caught() {
+    caught(|| async { contract::mac::a_tag_of_another_length_is_refused(&sloppy()).await });
+}
+
+#[test]
+fn a_mac_with_a_key_of_its_own_on_each_replica_is_caught() {
+    let macs = || Macs { twin: Arc::new(ToyMac::new([9; 32])), ..sloppy() };
+    caught(move || async move {
+        contract::mac::a_tag_is_the_same_at_every_call_and_on_every_replica(&macs()).await;
+    });
+}
+
+/// Remembers again, a little later, what it was told to forget: an echo from another replica.
+struct Echoing(Arc<MemoryRevocations>);
+
+impl RevocationList for Echoing {
+    fn revoke(&self, session: SessionId, until: Timestamp) {
+        self.0.revoke(session, until);
+        let list = Arc::clone(&self.0);
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            list.revoke(session, until);
+        });
+    }
+
+    fn is_revoked(&self, session: SessionId) -> bool {
+        self.0.is_revoked(session)
+    }
+
+    fn forget(&self, now: Timestamp) {
+        self.0.forget(now);
+    }
+}
+
+#[test]
+fn a_list_in_which_the_forgotten_comes_back_is_caught() {
+    let list: Arc<dyn RevocationList> = Arc::new(Echoing(Arc::default()));
+    caught(move || async move { contract::revocation_list::what_is_forgotten_does_not_come_back(&list).await });
+}
+
+/// Time that stands still.
+struct Still;
+
+#[async_trait]
+impl Time for Still {
+    async fn pass(&self, _: Duration) {}
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn limits(limiter: impl RateLimiter + 'static) -> Limiter {
+    Limiter { limiter: Arc::new(limiter), time: Arc::new(Still), guard: Box::new(()) }
+}
+
+fn honest() -> MemoryLimiter {
+    MemoryLimiter::new(Arc::new(ManualClock::default()))
+}
+
+/// Looks first and takes later.
+struct Tearing(Mutex<u32>);
+
+#[async_trait]
+impl RateLimiter for Tearing {
+    async fn take(&self, _: &str, quota: Quota) -> Result<Permit, LimiterError> {
+        let taken = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let granted = taken < quota.burst;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = taken + u32::from(granted);
+        let remaining = quota.burst.saturating_sub(taken + 1);
+        Ok(Permit { granted, remaining, reset: quota.period, retry_after: Duration::ZERO })
+    }
+}
+
+#[test]
+fn b27_a_limiter_that_looks_first_and_takes_later_is_caught() {
+    caught(|| async {
+        contract::rate_limiter::b27_of_a_race_no_more_than_the_burst_is_granted(&limits(Tearing(Mutex::default())))
+            .await;
+    });
+}
+
+/// Lets whoever is refused wait longer each time.
+struct Resentful(MemoryLimiter, AtomicU8);
+
+#[async_trait]
+impl RateLimiter for Resentful {
+    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
+        let mut permit = self.0.take(key, quota).await?;
+        if !permit.granted {
+            permit.retry_after += Duration::from_millis(1) * u32::from(self.1.fetch_add(1, Ordering::SeqCst));
+        }
+        Ok(permit)
+    }
+}
+
+#[test]
+fn a_limiter_that_charges_for_refusals_is_caught() {
+    caught(|| async {
+        let limiter = limits(Resentful(honest(), AtomicU8::new(0)));
+        contract::rate_limiter::whoever_is_refused_takes_nothing(&limiter).await;
+    });
+}
+
+/// Takes keys for the same that are not.
+struct Blurred(MemoryLimiter);
+
+#[async_trait]
+impl RateLimiter for Blurred {
+    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
+        self.0.take(key.trim(), quota).await
+    }
+}
+
+#[test]
+fn a_limiter_that_trims_its_keys_is_caught() {
+    caught(|| async {
+        contract::rate_limiter::buckets_of_different_keys_do_not_touch_each_other(&limits(Blurred(honest()))).await;
+    });
 }

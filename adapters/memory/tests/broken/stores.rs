@@ -4,26 +4,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::PasswordHash;
-use portcullis_domain::ids::{SessionId, UserId};
-use portcullis_domain::ports::accounts::{CredentialRepository, UserRepository};
-use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
+use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::sessions::{RevocationRepository, RevocationSignal, SessionRepository};
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
-use portcullis_domain::sessions::{Revoked, Rotated, Rotation, Session};
 use portcullis_memory::MemoryStore;
-use portcullis_memory::contract::{self, Storage};
+use portcullis_memory::contract::{self, Replicas, Storage};
 
 use crate::{caught, random};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, PartialEq)]
-enum Fault {
+pub(crate) enum Fault {
     ForgetsTheOutbox,
     AnnouncesBeforeTheCommit,
     ChecksThenRotates,
     ConfirmsWithoutHolding,
     GoesOnAfterAnError,
+    StartsWithoutHolding,
+    CountsFailuresByReading,
+    ReservesByReading,
+    WritesEntriesAtOnce,
+    ForgetsEntries,
 }
 
 struct Broken {
@@ -31,14 +34,14 @@ struct Broken {
     fault: Fault,
 }
 
-struct BrokenTx {
-    inner: Option<Box<dyn Tx>>,
-    store: Arc<MemoryStore>,
-    fault: Fault,
+pub(crate) struct BrokenTx {
+    pub(crate) inner: Option<Box<dyn Tx>>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) fault: Fault,
 }
 
 impl BrokenTx {
-    fn tx(&mut self) -> &mut Box<dyn Tx> {
+    pub(crate) fn tx(&mut self) -> &mut Box<dyn Tx> {
         self.inner.as_mut().expect("the unit is open")
     }
 }
@@ -73,6 +76,14 @@ impl Tx for BrokenTx {
         self.tx().revocations()
     }
 
+    fn attempts(&mut self) -> &mut dyn AttemptRepository {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
+        self
+    }
+
     fn keys(&mut self) -> &mut dyn KeyRepository {
         self.tx().keys()
     }
@@ -89,83 +100,8 @@ impl Tx for BrokenTx {
                 Err(StoreError::Closed) => Ok(()),
                 other => other,
             },
-            Fault::ChecksThenRotates | Fault::ConfirmsWithoutHolding => tx.commit(at, effects).await,
+            _ => tx.commit(at, effects).await,
         }
-    }
-}
-
-#[async_trait]
-impl CredentialRepository for BrokenTx {
-    async fn insert(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
-        self.tx().credentials().insert(user, hash).await
-    }
-
-    async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError> {
-        self.tx().credentials().of(user).await
-    }
-
-    async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError> {
-        if self.fault == Fault::ConfirmsWithoutHolding {
-            return Ok(self.of(user).await?.as_ref() == Some(hash));
-        }
-        self.tx().credentials().confirm(user, hash).await
-    }
-
-    async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        self.tx().credentials().replace(user, old, new).await
-    }
-}
-
-#[async_trait]
-impl SessionRepository for BrokenTx {
-    async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
-        self.tx().sessions().insert(session).await
-    }
-
-    async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.tx().sessions().by_id(id).await
-    }
-
-    async fn live_of(
-        &mut self,
-        user: UserId,
-        now: Timestamp,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> Result<Vec<Session>, StoreError> {
-        self.tx().sessions().live_of(user, now, after, limit).await
-    }
-
-    async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
-        self.tx().sessions().beyond(user, now, keep).await
-    }
-
-    async fn rotate(&mut self, rotation: &Rotation) -> Result<Rotated, StoreError> {
-        if self.fault == Fault::ChecksThenRotates
-            && let Some(next) = self.by_id(rotation.session).await?.and_then(|session| rotation.apply(&session))
-        {
-            tokio::task::yield_now().await;
-            self.tx().sessions().rotate(rotation).await?;
-            return Ok(Rotated::First(next));
-        }
-        self.tx().sessions().rotate(rotation).await
-    }
-
-    async fn revoke(&mut self, id: SessionId, revoked: Revoked) -> Result<bool, StoreError> {
-        self.tx().sessions().revoke(id, revoked).await
-    }
-
-    async fn revoke_all_of(
-        &mut self,
-        user: UserId,
-        keep: Option<SessionId>,
-        revoked: Revoked,
-    ) -> Result<Vec<SessionId>, StoreError> {
-        self.tx().sessions().revoke_all_of(user, keep, revoked).await
-    }
-
-    async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.tx().sessions().purge(before, limit).await
     }
 }
 
@@ -206,4 +142,77 @@ fn a_store_that_confirms_without_holding_is_caught() {
 fn a_store_that_goes_on_after_an_error_is_caught() {
     let storage = broken(Fault::GoesOnAfterAnError);
     caught(move || async move { contract::storage::after_an_error_every_later_call_is_refused(&storage).await });
+}
+
+#[test]
+fn a_store_that_starts_sessions_without_holding_the_password_is_caught() {
+    let storage = broken(Fault::StartsWithoutHolding);
+    caught(move || async move { contract::storage::a_start_that_waited_sees_the_new_password(&storage).await });
+}
+
+#[test]
+fn a_store_that_loses_a_failure_is_caught() {
+    let storage = broken(Fault::CountsFailuresByReading);
+    caught(move || async move { contract::storage::of_racing_failures_all_are_counted(&storage).await });
+}
+
+#[test]
+fn a_store_that_gives_the_one_attempt_to_several_is_caught() {
+    let storage = broken(Fault::ReservesByReading);
+    caught(move || async move { contract::storage::of_racing_reservations_one_gets_the_attempt(&storage).await });
+}
+
+#[test]
+fn a_store_whose_audit_entries_survive_a_rollback_is_caught() {
+    let storage = broken(Fault::WritesEntriesAtOnce);
+    caught(move || async move {
+        contract::storage::an_entry_is_there_exactly_when_its_unit_is_committed(&storage).await;
+    });
+}
+
+#[test]
+fn a_store_that_forgets_audit_entries_is_caught() {
+    let storage = broken(Fault::ForgetsEntries);
+    caught(move || async move { contract::storage::of_racing_units_each_leaves_its_entries_or_none(&storage).await });
+}
+
+/// Says that it hears, and hears nothing.
+struct Deaf;
+
+#[async_trait]
+impl RevocationSignal for Deaf {
+    async fn heard(&self) {
+        std::future::pending::<()>().await;
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_signal_that_hears_nothing_is_caught() {
+    let store = Arc::new(MemoryStore::new(random()));
+    let replicas =
+        Replicas { here: store.clone(), signal: Arc::new(Deaf), elsewhere: vec![store], guard: Box::new(()) };
+    caught(move || async move { contract::revocation_signal::a_revocation_elsewhere_is_heard(&replicas).await });
+}
+
+/// Has always something to say.
+struct Talkative;
+
+#[async_trait]
+impl RevocationSignal for Talkative {
+    async fn heard(&self) {}
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_signal_that_never_rests_is_caught() {
+    let store = Arc::new(MemoryStore::new(random()));
+    let replicas = Replicas { here: store, signal: Arc::new(Talkative), elsewhere: Vec::new(), guard: Box::new(()) };
+    caught(move || async move { contract::revocation_signal::word_comes_when_there_is_some(&replicas).await });
 }

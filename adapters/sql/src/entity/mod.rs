@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "what SeaORM derives for an entity is public")]
 
+pub(crate) mod audit;
 pub(crate) mod credential;
 pub(crate) mod outbox;
 pub(crate) mod revocation;

@@ -1,6 +1,7 @@
 //! Claiming deliveries.
 
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
@@ -14,7 +15,7 @@ use crate::entity::names;
 use crate::entity::outbox::{Column, Model};
 use crate::error::store_error;
 use crate::store::Shared;
-use crate::unit::finish;
+use crate::unit::finish_with_rows;
 
 /// How long a row that cannot be read is left alone: a newer replica may be able to.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(30);
@@ -66,11 +67,14 @@ pub(super) async fn claim(
     at: Timestamp,
     lease: Duration,
 ) -> Result<Vec<Delivery>, StoreError> {
-    // Mostly there is nothing: that is found out without a transaction, or a turn at writing.
-    let reading = shared.reading();
-    let any = reading.statement(ANY, [at.as_unix_micros().into()]);
-    if reading.query_one_raw(any).await.map_err(store_error)?.is_none() {
-        return Ok(Vec::new());
+    // Unless something has just been committed there is mostly nothing: that is found out without a transaction, or a
+    // turn at writing.
+    if !shared.announced.swap(false, Ordering::SeqCst) {
+        let reading = shared.reading();
+        let any = reading.statement(ANY, [at.as_unix_micros().into()]);
+        if reading.query_one_raw(any).await.map_err(store_error)?.is_none() {
+            return Ok(Vec::new());
+        }
     }
     let link = shared.writing().await.map_err(store_error)?;
     let backend = link.get_database_backend();
@@ -78,11 +82,10 @@ pub(super) async fn claim(
         link.query_one_raw(link.statement(LOCK, [])).await.map_err(store_error)?;
     }
     let update = statement(backend, limit, at, lease);
-    let rows = link.query_all_raw(update).await.map_err(store_error)?;
+    let rows = finish_with_rows(link, update).await?;
     let rows = rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<Vec<_>, _>>();
     let mut rows = rows.map_err(store_error)?;
     rows.sort_unstable_by_key(|row| row.sequence);
-    finish(link, Vec::new()).await?;
     readable(shared, rows, at).await
 }
 

@@ -1,14 +1,17 @@
 //! Effects into the outbox, within the transaction of their cause.
 
+use std::sync::LazyLock;
+
 use portcullis_domain::Timestamp;
+use portcullis_domain::audit::AuditEntry;
 use portcullis_domain::ids::EventId;
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::store::{Effect, StoreError};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::{DbBackend, Statement, Value};
 use uuid::Uuid;
 
+use crate::audit;
 use crate::error::unavailable;
-use crate::link::Link;
 
 /// How many rows one statement adds on SQLite, where each is written out.
 const CHUNK: usize = 500;
@@ -28,29 +31,24 @@ const POSTGRES_ONE: &str = "WITH locked AS MATERIALIZED \
     INSERT INTO outbox (id, subject, event, occurred_at, traceparent) \
     SELECT $1, $2, $3, $5, nullif($4, '') FROM locked WHERE locked.held IS NOT NULL";
 
+/// The usual case with the usual audit entry, in one trip.
+static POSTGRES_ONE_NOTED: LazyLock<String> = LazyLock::new(|| {
+    let after = POSTGRES_ONE.strip_prefix("WITH ").unwrap_or_default();
+    let places = audit::places(DbBackend::Postgres, 5);
+    format!("WITH noted AS (INSERT INTO audit ({}) VALUES {places}), {after}", audit::COLUMNS)
+});
+
 /// A row to be.
-struct Row {
+pub(crate) struct Row {
     id: Uuid,
     subject: String,
     event: String,
     traceparent: Option<String>,
 }
 
-/// The last statements of a unit of work: its effects, in their order.
-pub(crate) fn inserts(
-    link: &Link,
-    at: Timestamp,
-    effects: Vec<Effect>,
-    random: &dyn Randomness,
-) -> Result<Vec<Statement>, StoreError> {
-    let rows = effects.into_iter().map(|effect| row(effect, at, random)).collect::<Result<Vec<_>, _>>()?;
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(match link.get_database_backend() {
-        DbBackend::Postgres => vec![on_postgres(link, rows, at)],
-        _ => rows.chunks(CHUNK).map(|rows| on_sqlite(rows, at)).collect(),
-    })
+/// The rows of a unit's effects, in their order.
+pub(crate) fn rows(effects: Vec<Effect>, at: Timestamp, random: &dyn Randomness) -> Result<Vec<Row>, StoreError> {
+    effects.into_iter().map(|effect| row(effect, at, random)).collect()
 }
 
 fn row(effect: Effect, at: Timestamp, random: &dyn Randomness) -> Result<Row, StoreError> {
@@ -61,21 +59,39 @@ fn row(effect: Effect, at: Timestamp, random: &dyn Randomness) -> Result<Row, St
     Ok(Row { id: *id.as_uuid(), subject, event, traceparent })
 }
 
-fn on_postgres(link: &Link, rows: Vec<Row>, at: Timestamp) -> Statement {
+fn values(row: &Row, at: Timestamp) -> [Value; 5] {
     // An empty text stands for none: that is no trace context.
-    let trace = |row: &Row| row.traceparent.clone().unwrap_or_default();
-    let at = Value::from(at.as_unix_micros());
-    if let [row] = rows.as_slice() {
-        let values = [row.id.into(), row.subject.as_str().into(), row.event.as_str().into(), trace(row).into(), at];
-        return link.statement(POSTGRES_ONE, values);
-    }
-    let traces: Vec<String> = rows.iter().map(trace).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let (subjects, events): (Vec<String>, Vec<String>) = rows.into_iter().map(|row| (row.subject, row.event)).unzip();
-    link.statement(POSTGRES, [ids.into(), subjects.into(), events.into(), traces.into(), at])
+    let trace = row.traceparent.as_deref().unwrap_or_default();
+    [row.id.into(), row.subject.as_str().into(), row.event.as_str().into(), trace.into(), at.as_unix_micros().into()]
 }
 
-fn on_sqlite(rows: &[Row], at: Timestamp) -> Statement {
+/// One effect and one audit entry.
+pub(crate) fn on_postgres_with(entry: &AuditEntry, row: &Row, at: Timestamp) -> Statement {
+    let values = values(row, at).into_iter().chain(audit::values(entry));
+    Statement::from_sql_and_values(DbBackend::Postgres, POSTGRES_ONE_NOTED.as_str(), values)
+}
+
+/// Any number of effects.
+pub(crate) fn on_postgres(rows: Vec<Row>, at: Timestamp) -> Option<Statement> {
+    let written = |sql: &str, values: [Value; 5]| Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    match rows.as_slice() {
+        [] => return None,
+        [row] => return Some(written(POSTGRES_ONE, values(row, at))),
+        _ => {}
+    }
+    let traces: Vec<String> = rows.iter().map(|row| row.traceparent.clone().unwrap_or_default()).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let (subjects, events): (Vec<String>, Vec<String>) = rows.into_iter().map(|row| (row.subject, row.event)).unzip();
+    let at = at.as_unix_micros().into();
+    Some(written(POSTGRES, [ids.into(), subjects.into(), events.into(), traces.into(), at]))
+}
+
+/// Any number of effects.
+pub(crate) fn on_sqlite(rows: &[Row], at: Timestamp) -> Vec<Statement> {
+    rows.chunks(CHUNK).map(|rows| chunk_on_sqlite(rows, at)).collect()
+}
+
+fn chunk_on_sqlite(rows: &[Row], at: Timestamp) -> Statement {
     let mut sql = String::from("INSERT INTO outbox (id, subject, event, occurred_at, traceparent) VALUES ");
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 5);
     for (place, row) in rows.iter().enumerate() {

@@ -23,6 +23,14 @@ pub(super) async fn serve(pool: Pool, entry: Entry, repeat: Option<RotationRow>,
                 let _gone = reply.send(commit(transaction, statements).await);
                 return;
             }
+            Command::Last(statement, reply) => {
+                let outcome = match transaction.query_all_raw(statement).await {
+                    Ok(rows) => transaction.commit().await.map(|()| rows),
+                    Err(error) => Err(error),
+                };
+                let _gone = reply.send(outcome);
+                return;
+            }
             Command::Execute(statement, reply) => {
                 let outcome = transaction.execute_raw(statement).await;
                 let fine = outcome.is_ok();

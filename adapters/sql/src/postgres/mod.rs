@@ -1,10 +1,12 @@
-//! PostgreSQL: a pool of connections, and flights for what runs most.
+//! PostgreSQL: a pool of connections, flights for what runs most, and an ear for other replicas.
 
 mod alone;
 mod flight;
+pub(crate) mod listen;
 
 use std::time::Duration;
 
+use listen::Ear;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, SqlxPostgresConnector,
 };
@@ -40,6 +42,7 @@ pub(crate) struct Pool {
 pub(crate) struct Postgres {
     pool: Pool,
     turns: Turns,
+    ear: Ear,
 }
 
 /// Makes the first connection; the others come when they are needed.
@@ -79,7 +82,7 @@ pub(crate) async fn connect(
     let (queue, entries) = mpsc::channel(QUEUE);
     tokio::spawn(flight::dispatch(pool.clone(), entries, settings.stall_timeout));
     let turns = Turns::new(queue, settings.acquire_timeout, DbBackend::Postgres);
-    Ok(Postgres { pool, turns })
+    Ok(Postgres { pool, turns, ear: Ear::new(options.application_name("portcullis listener")) })
 }
 
 /// The pool waits for a server that does not answer and then forgets why: one connection of its own tells.
@@ -103,6 +106,11 @@ impl Postgres {
     /// Turns that begin with the use of a refresh token.
     pub(crate) const fn turns(&self) -> &Turns {
         &self.turns
+    }
+
+    /// Word from other replicas.
+    pub(crate) const fn ear(&self) -> &Ear {
+        &self.ear
     }
 }
 

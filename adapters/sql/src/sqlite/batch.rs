@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, Statement};
+use sea_orm::{DbBackend, DbErr, QueryResult, Statement, Value};
+use sqlx::SqliteConnection;
+use tokio::sync::mpsc;
 
+use super::transaction::{Transaction, written};
 use crate::turn::{Command, Entry, Reply};
 
 /// A batch is committed after so many units, even when more are waiting.
@@ -11,86 +14,66 @@ const MOST_UNITS: usize = 256;
 /// A batch is committed after so long, even when more are waiting.
 const LONGEST: Duration = Duration::from_millis(20);
 
-/// Changes nothing, and says so: SQLite would else count the rows of an earlier statement for each savepoint too.
-const COUNT_FROM_ZERO: &str = "DELETE FROM outbox WHERE 0; ";
-
 /// The transaction itself is lost, and with it the work of every unit in it.
 pub(super) struct Broken(pub(super) DbErr);
 
-/// An open transaction.
-pub(super) struct Batch {
-    pub(super) transaction: DatabaseTransaction,
+/// The units that take their turns, and those that wait for the COMMIT.
+pub(super) struct Batch<'a> {
+    pub(super) transaction: Transaction<'a>,
     opened: Instant,
-    pub(super) savepoint: Savepoint,
     /// Those who wait for the COMMIT.
-    pub(super) waiting: Vec<Reply<()>>,
+    waiting: Vec<Answer>,
 }
 
-/// What is at the top of the transaction's stack of savepoints.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Savepoint {
-    /// Nothing.
-    None,
-    /// A savepoint with nothing after it, free for the next unit.
-    Free,
-    /// A savepoint with the work of the unit whose turn it is.
-    Taken,
-    /// A savepoint with the work of a unit that waits for the COMMIT.
-    Done,
+/// What a unit that waits for the COMMIT is told after it.
+pub(super) enum Answer {
+    /// That it is done.
+    Done(Reply<()>),
+    /// What its last statement found.
+    Found(Vec<QueryResult>, Reply<Vec<QueryResult>>),
 }
 
-impl Savepoint {
-    /// What opens one for the next unit.
-    const fn opening(self) -> &'static str {
+impl Answer {
+    /// Tells it. A unit that does not wait for the answer is committed all the same.
+    fn send(self, outcome: Result<(), DbErr>) {
         match self {
-            Self::None => "SAVEPOINT unit; ",
-            Self::Free | Self::Taken => "",
-            Self::Done => "RELEASE unit; SAVEPOINT unit; ",
+            Self::Done(reply) => drop(reply.send(outcome)),
+            Self::Found(rows, reply) => drop(reply.send(outcome.map(|()| rows))),
         }
     }
 }
 
-impl Batch {
-    pub(super) const fn new(transaction: DatabaseTransaction, opened: Instant) -> Self {
-        Self { transaction, opened, savepoint: Savepoint::None, waiting: Vec::new() }
+impl<'a> Batch<'a> {
+    pub(super) fn new(connection: &'a mut SqliteConnection) -> Self {
+        Self { transaction: Transaction::new(connection), opened: Instant::now(), waiting: Vec::new() }
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= MOST_UNITS || self.opened.elapsed() > LONGEST
     }
 
-    /// A unit's turn: until it asks for the COMMIT, fails, is given up, or does nothing for `stall`.
-    pub(super) async fn serve(&mut self, entry: Entry, stall: Duration) -> Result<(), Broken> {
+    /// A unit's turn: until it asks for the COMMIT, fails, is given up, or does nothing for `stall`. `others` are those
+    /// who want a turn after it.
+    pub(super) async fn serve(
+        &mut self,
+        entry: Entry,
+        stall: Duration,
+        others: &mpsc::Receiver<Entry>,
+    ) -> Result<(), Broken> {
         let Entry { first: mut command, mut rest } = entry;
         if command.is_abandoned() {
             return self.roll_back_unit().await;
         }
         loop {
             let goes_on = match command {
-                Command::Execute(statement, reply) => {
-                    let outcome = self.execute(statement).await;
-                    let fine = outcome.is_ok();
-                    reply.send(outcome).is_ok() && fine
-                }
+                Command::Execute(statement, reply) => answer(self.transaction.execute(statement).await, reply),
                 Command::Rotate(row, reply) => {
-                    let statement = self.behind_savepoint(row.statement(DbBackend::Sqlite));
-                    let outcome = self.transaction.query_one_raw(statement).await;
-                    let fine = outcome.is_ok();
-                    reply.send(outcome).is_ok() && fine
+                    answer(self.transaction.query_one(row.statement(DbBackend::Sqlite)).await, reply)
                 }
-                Command::One(statement, reply) => {
-                    let statement = self.behind_savepoint(statement);
-                    let outcome = self.transaction.query_one_raw(statement).await;
-                    let fine = outcome.is_ok();
-                    reply.send(outcome).is_ok() && fine
-                }
-                Command::All(statement, reply) => {
-                    let statement = self.behind_savepoint(statement);
-                    let outcome = self.transaction.query_all_raw(statement).await;
-                    let fine = outcome.is_ok();
-                    reply.send(outcome).is_ok() && fine
-                }
-                Command::Commit(statements, reply) => return self.finish_unit(statements, reply).await,
+                Command::One(statement, reply) => answer(self.transaction.query_one(statement).await, reply),
+                Command::All(statement, reply) => answer(self.transaction.query_all(statement).await, reply),
+                Command::Last(statement, reply) => return self.finish_reading(statement, reply, others).await,
+                Command::Commit(statements, reply) => return self.finish_unit(statements, reply, others).await,
             };
             if !goes_on {
                 return self.roll_back_unit().await;
@@ -108,61 +91,117 @@ impl Batch {
     }
 
     /// Makes the work of all units true, and tells them.
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
-        if self.waiting.is_empty() {
-            return self.transaction.rollback().await;
+    pub(super) async fn commit(mut self) -> Result<(), DbErr> {
+        if self.transaction.is_none() {
+            // Units that did nothing have nothing to wait for.
+            self.committed();
+            return Ok(());
         }
-        let outcome = self.transaction.commit().await;
-        for reply in self.waiting {
-            // A unit that does not wait for the answer is committed all the same.
-            let _gone = reply.send(outcome.clone());
+        let words = if self.waiting.is_empty() { "ROLLBACK" } else { "COMMIT" };
+        let outcome = self.transaction.end(words).await;
+        for answer in self.waiting.drain(..) {
+            answer.send(outcome.clone());
         }
         outcome
     }
 
     /// Tells all units that their work is lost.
-    pub(super) fn fail(self, error: &DbErr) {
-        for reply in self.waiting {
-            let _gone = reply.send(Err(error.clone()));
+    pub(super) async fn fail(mut self, error: &DbErr) {
+        // An error means that SQLite has rolled back by itself.
+        let _closed = self.transaction.end("ROLLBACK").await;
+        for answer in self.waiting.drain(..) {
+            answer.send(Err(error.clone()));
         }
     }
 
-    async fn finish_unit(&mut self, statements: Vec<Statement>, reply: Reply<()>) -> Result<(), Broken> {
-        for statement in statements {
-            if let Err(error) = self.execute(statement).await {
+    /// Undoes the work of the unit whose turn it is.
+    pub(super) async fn roll_back_unit(&mut self) -> Result<(), Broken> {
+        self.transaction.roll_back_unit().await.map_err(Broken)
+    }
+
+    /// The last statements of a unit. When nobody else wants a turn they take the COMMIT along.
+    async fn finish_unit(
+        &mut self,
+        statements: Vec<Statement>,
+        reply: Reply<()>,
+        others: &mpsc::Receiver<Entry>,
+    ) -> Result<(), Broken> {
+        let idle = self.transaction.is_none() && statements.is_empty();
+        if idle {
+            let _gone = reply.send(Ok(()));
+            return Ok(());
+        }
+        let alone = others.is_empty();
+        if alone || !statements.is_empty() {
+            let last = alone.then(|| written("COMMIT"));
+            if let Err(error) = self.transaction.query_all(joined(statements.into_iter().chain(last))).await {
                 let _gone = reply.send(Err(error));
                 return self.roll_back_unit().await;
             }
         }
-        self.savepoint = Savepoint::Done;
-        self.waiting.push(reply);
+        self.finished(Answer::Done(reply), alone);
         Ok(())
     }
 
-    pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let statement = self.behind_savepoint(statement);
-        self.transaction.execute_raw(statement).await
-    }
-
-    /// Both in one trip to the connection's thread.
-    pub(super) fn behind_savepoint(&mut self, mut statement: Statement) -> Statement {
-        let opening = self.savepoint.opening();
-        if !opening.is_empty() {
-            statement.sql = format!("{COUNT_FROM_ZERO}{opening}{}", statement.sql);
+    /// The same for a unit that wants to know what its last statement finds.
+    async fn finish_reading(
+        &mut self,
+        statement: Statement,
+        reply: Reply<Vec<QueryResult>>,
+        others: &mpsc::Receiver<Entry>,
+    ) -> Result<(), Broken> {
+        let alone = others.is_empty();
+        let last = alone.then(|| written("COMMIT"));
+        match self.transaction.query_all(joined(std::iter::once(statement).chain(last))).await {
+            Ok(rows) => self.finished(Answer::Found(rows, reply), alone),
+            Err(error) => {
+                let _gone = reply.send(Err(error));
+                return self.roll_back_unit().await;
+            }
         }
-        self.savepoint = Savepoint::Taken;
-        statement
-    }
-
-    /// Undoes the work of the unit whose turn it is. When that cannot be done, SQLite has rolled back everything by
-    /// itself (a full disk, an I/O error).
-    pub(super) async fn roll_back_unit(&mut self) -> Result<(), Broken> {
-        if self.savepoint != Savepoint::Taken {
-            return Ok(());
-        }
-        let undo = Statement::from_sql_and_values(DbBackend::Sqlite, "ROLLBACK TO unit", []);
-        self.transaction.execute_raw(undo).await.map_err(Broken)?;
-        self.savepoint = Savepoint::Free;
         Ok(())
     }
+
+    fn finished(&mut self, answer: Answer, committed: bool) {
+        self.waiting.push(answer);
+        self.transaction.settle();
+        if committed {
+            self.committed();
+        }
+    }
+
+    /// Tells all units that their work is true; the next one opens another transaction.
+    fn committed(&mut self) {
+        self.transaction.ended();
+        self.opened = Instant::now();
+        for answer in self.waiting.drain(..) {
+            answer.send(Ok(()));
+        }
+    }
+
+    /// These wait for the COMMIT.
+    pub(super) fn done(&mut self, replies: Vec<Reply<()>>) {
+        self.waiting.extend(replies.into_iter().map(Answer::Done));
+        self.transaction.settle();
+    }
+}
+
+/// Whether the unit goes on.
+fn answer<T>(outcome: Result<T, DbErr>, reply: Reply<T>) -> bool {
+    let fine = outcome.is_ok();
+    reply.send(outcome).is_ok() && fine
+}
+
+/// Several statements, whose parameters have no numbers, in one text.
+fn joined(statements: impl Iterator<Item = Statement>) -> Statement {
+    let mut sql = String::new();
+    let mut values: Vec<Value> = Vec::new();
+    for statement in statements {
+        if !sql.is_empty() {
+            sql.push_str("; ");
+        }
+        sql.push_str(&statement.sql);
+        values.extend(statement.values.into_iter().flat_map(|values| values.0));
+    }
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }

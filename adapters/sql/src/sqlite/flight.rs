@@ -3,16 +3,22 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr};
+use sea_orm::{DbBackend, DbErr, QueryResult, RuntimeErr};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::batch::{Batch, Broken, Savepoint};
+use super::batch::{Batch, Broken};
 use crate::rotate::{RotationRow, by_session, many};
-use crate::turn::{Arrivals, Onward, Passenger, Reply, arrivals};
+use crate::turn::{Arrivals, Entry, Onward, Passenger, arrivals};
 
-impl Batch {
-    /// The turn of all `passengers`, whose sessions are different ones.
-    pub(super) async fn fly(&mut self, passengers: Vec<Passenger>, stall: Duration) -> Result<(), Broken> {
+impl Batch<'_> {
+    /// The turn of all `passengers`, whose sessions are different ones. `others` are those who want a turn after them.
+    pub(super) async fn fly(
+        &mut self,
+        passengers: Vec<Passenger>,
+        stall: Duration,
+        others: &mpsc::Receiver<Entry>,
+    ) -> Result<(), Broken> {
         let rows: Vec<_> = passengers.iter().map(|passenger| passenger.row.clone()).collect();
         let found = match self.rotate_all(&rows).await {
             Ok(found) => found,
@@ -24,10 +30,15 @@ impl Batch {
             }
         };
         let arrivals = arrivals(passengers, found, stall).await;
-        self.land(arrivals, stall).await
+        self.land(arrivals, stall, others).await
     }
 
-    async fn land(&mut self, arrivals: Arrivals, stall: Duration) -> Result<(), Broken> {
+    async fn land(
+        &mut self,
+        arrivals: Arrivals,
+        stall: Duration,
+        others: &mpsc::Receiver<Entry>,
+    ) -> Result<(), Broken> {
         let Arrivals { committing, onward, fresh, lost } = arrivals;
         if lost > 0 || !onward.is_empty() {
             self.roll_back_unit().await?;
@@ -40,7 +51,7 @@ impl Batch {
             replies.push(reply);
             for statement in statements {
                 if outcome.is_ok() {
-                    outcome = self.execute(statement).await.map(drop);
+                    outcome = self.transaction.execute(statement).await.map(drop);
                 }
             }
         }
@@ -56,10 +67,10 @@ impl Batch {
         }
         for Onward { row, entry } in onward {
             self.repeat(&[row]).await?;
-            self.serve(entry, stall).await?;
+            self.serve(entry, stall, others).await?;
         }
         for entry in fresh {
-            self.serve(entry, stall).await?;
+            self.serve(entry, stall, others).await?;
         }
         Ok(())
     }
@@ -78,13 +89,6 @@ impl Batch {
     }
 
     async fn rotate_all(&mut self, rows: &[RotationRow]) -> Result<HashMap<Uuid, QueryResult>, DbErr> {
-        let statement = self.behind_savepoint(many(rows, DbBackend::Sqlite));
-        by_session(self.transaction.query_all_raw(statement).await?)
-    }
-
-    /// These wait for the COMMIT.
-    fn done(&mut self, replies: Vec<Reply<()>>) {
-        self.waiting.extend(replies);
-        self.savepoint = Savepoint::Done;
+        by_session(self.transaction.query_all_repeatably(many(rows, DbBackend::Sqlite)).await?)
     }
 }

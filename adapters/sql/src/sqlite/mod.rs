@@ -2,20 +2,24 @@
 
 mod batch;
 mod flight;
+mod lane;
 mod open;
+mod readers;
+mod transaction;
 mod writer;
 
 use sea_orm::DatabaseConnection;
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use open::{open_file, open_memory};
+pub(crate) use readers::Readers;
 
 use crate::turn::Turns;
 
 /// An open SQLite database.
 pub(crate) struct Sqlite {
     /// `None` for a database in memory: its one connection belongs to the writer.
-    readers: Option<DatabaseConnection>,
+    readers: Option<Readers>,
     turns: Turns,
     control: mpsc::Sender<Control>,
 }
@@ -30,7 +34,7 @@ enum Control {
 
 impl Sqlite {
     /// The readers, unless the database is in memory.
-    pub(crate) const fn readers(&self) -> Option<&DatabaseConnection> {
+    pub(crate) const fn readers(&self) -> Option<&Readers> {
         self.readers.as_ref()
     }
 
@@ -49,7 +53,7 @@ impl Sqlite {
     /// Waits for the open batch, writes the log back into the file and closes it.
     pub(crate) async fn close(&self) {
         if let Some(readers) = &self.readers
-            && let Err(error) = readers.close_by_ref().await
+            && let Err(error) = readers.close().await
         {
             tracing::warn!(%error, "the readers did not close in order");
         }

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxSqliteConnector};
-use sqlx::ConnectOptions;
+use sea_orm::DbBackend;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Executor, SqlitePool};
 use tokio::sync::mpsc;
 
 use super::Sqlite;
+use super::readers::Readers;
 use super::writer::Writer;
 use crate::connect::ConnectError;
 use crate::error::is_busy_file;
 use crate::settings::SqlSettings;
 use crate::turn::Turns;
 
-/// How many connections read at once.
-const READERS: u32 = 4;
+/// How many texts a connection keeps prepared. The same statement comes with and without the words that open or end a
+/// transaction.
+const PREPARED: usize = 256;
+/// How many rows a connection's thread may be ahead of whoever reads them: it does not stop for each.
+const ROWS_AHEAD: usize = 1024;
 /// How many units of work may wait for their turn before the next one waits for a place in the queue.
 const QUEUE: usize = 1024;
 /// How long a connection waits for a lock that another process holds.
@@ -36,14 +40,7 @@ pub(crate) async fn open_file(path: PathBuf, settings: SqlSettings) -> Result<Sq
     prepare(&path).await.map_err(|error| unusable(error.to_string()))?;
     let opener = Opener::File(path.clone());
     let writer = opener.writer().await.map_err(|error| unusable(error.to_string()))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(settings.acquire_timeout)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options(&path).pragma("query_only", "ON"));
-    let readers = SqlxSqliteConnector::from_sqlx_sqlite_pool(readers);
+    let readers = Readers::new(options(&path).pragma("query_only", "ON"), settings.acquire_timeout);
     Ok(start(opener, writer, Some(readers), settings))
 }
 
@@ -55,12 +52,7 @@ pub(crate) async fn open_memory(settings: SqlSettings) -> Result<Sqlite, Connect
     Ok(start(Opener::Memory, writer, None, settings))
 }
 
-fn start(
-    opener: Opener,
-    writer: DatabaseConnection,
-    readers: Option<DatabaseConnection>,
-    settings: SqlSettings,
-) -> Sqlite {
+fn start(opener: Opener, writer: SqlitePool, readers: Option<Readers>, settings: SqlSettings) -> Sqlite {
     let (queue, entries) = mpsc::channel(QUEUE);
     let (control, controls) = mpsc::channel(1);
     let writer = Writer::new(opener, writer, entries, controls, settings.stall_timeout);
@@ -95,17 +87,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(PREPARED)
+        .row_buffer_size(ROWS_AHEAD)
         .pragma("temp_store", "MEMORY")
 }
 
 impl Opener {
     /// The connection that writes.
-    pub(super) async fn writer(&self) -> Result<DatabaseConnection, sqlx::Error> {
+    pub(super) async fn writer(&self) -> Result<SqlitePool, sqlx::Error> {
         let options = match self {
             Self::File(path) => options(path)
                 .journal_mode(SqliteJournalMode::Wal)
                 // A longer log than by default: pages that change again and again are written back less often.
-                .pragma("wal_autocheckpoint", "4000")
+                .pragma("wal_autocheckpoint", "12000")
                 .pragma("journal_size_limit", "67108864")
                 .pragma("cache_size", "-16000"),
             Self::Memory => options(Path::new(":memory:")).in_memory(true),
@@ -122,15 +116,15 @@ impl Opener {
                 Err(error) if is_busy_file(&error) && started.elapsed() < BUSY => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                outcome => return outcome.map(SqlxSqliteConnector::from_sqlx_sqlite_pool),
+                outcome => return outcome,
             }
         }
     }
 
     /// Writes the log back into the file.
-    pub(super) async fn checkpoint(&self, connection: &DatabaseConnection) -> Result<(), DbErr> {
+    pub(super) async fn checkpoint(&self, pool: &SqlitePool) -> Result<(), sqlx::Error> {
         match self {
-            Self::File(_) => connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
+            Self::File(_) => pool.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
             Self::Memory => Ok(()),
         }
     }

@@ -1,8 +1,11 @@
 //! The one writer of a SQLite database.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{DbErr, RuntimeErr, SqlxSqliteConnector};
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Batch, Broken};
@@ -14,7 +17,10 @@ use crate::turn::{Entry, MOST, Passenger};
 /// Owns the connection that writes; runs until it is told to close or nobody can ask any more.
 pub(super) struct Writer {
     opener: Opener,
-    connection: DatabaseConnection,
+    /// A pool of one: it can be lent to those who want a pool.
+    pool: SqlitePool,
+    /// The one, kept from turn to turn: each time it went back it would be asked whether it still lives.
+    held: Option<PoolConnection<Sqlite>>,
     queue: mpsc::Receiver<Entry>,
     /// Taken from the queue while others were gathered, and not one of them.
     next: Option<Entry>,
@@ -25,12 +31,12 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) const fn new(
         opener: Opener,
-        connection: DatabaseConnection,
+        pool: SqlitePool,
         queue: mpsc::Receiver<Entry>,
         control: mpsc::Receiver<Control>,
         stall: Duration,
     ) -> Self {
-        Self { opener, connection, queue, next: None, control, stall }
+        Self { opener, pool, held: None, queue, next: None, control, stall }
     }
 
     pub(super) async fn run(mut self) {
@@ -59,32 +65,38 @@ impl Writer {
 
     /// One transaction for all who wait.
     async fn batch(&mut self, first: Entry) {
-        let immediate = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+        let mut connection = match self.held.take() {
+            Some(connection) => connection,
+            None => match self.pool.acquire().await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    let error = DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+                    self.recover(&error).await;
+                    return first.first.refuse(error);
+                }
+            },
         };
-        let transaction = match self.connection.begin_with_options(immediate).await {
-            Ok(transaction) => transaction,
-            Err(error) => {
-                self.recover(&error).await;
-                return first.first.refuse(error);
-            }
-        };
-        let mut batch = Batch::new(transaction, Instant::now());
+        let outcome = self.serve(&mut connection, first).await;
+        self.held = Some(connection);
+        if let Err(error) = outcome {
+            self.recover(&error).await;
+        }
+    }
+
+    async fn serve(&mut self, connection: &mut PoolConnection<Sqlite>, first: Entry) -> Result<(), DbErr> {
+        let mut batch = Batch::new(connection);
         let mut next = Some(first);
         while let Some(entry) = next {
             if let Err(Broken(error)) = self.turn(&mut batch, entry).await {
-                batch.fail(&error);
-                return self.recover(&error).await;
+                batch.fail(&error).await;
+                return Err(error);
             }
             if batch.is_full() {
                 break;
             }
             next = self.waiting();
         }
-        if let Err(error) = batch.commit().await {
-            self.recover(&error).await;
-        }
+        batch.commit().await
     }
 
     /// Who waits, if anybody.
@@ -93,7 +105,7 @@ impl Writer {
     }
 
     /// The turn of one unit, or of all those waiting that use refresh tokens of different sessions.
-    async fn turn(&mut self, batch: &mut Batch, entry: Entry) -> Result<(), Broken> {
+    async fn turn(&mut self, batch: &mut Batch<'_>, entry: Entry) -> Result<(), Broken> {
         let mut passengers: Vec<Passenger> = Vec::new();
         let mut next = Some(entry);
         while let Some(entry) = next {
@@ -106,7 +118,7 @@ impl Writer {
                     self.next = Some(passenger.into_entry());
                     break;
                 }
-                Err(entry) if passengers.is_empty() => return batch.serve(entry, self.stall).await,
+                Err(entry) if passengers.is_empty() => return batch.serve(entry, self.stall, &self.queue).await,
                 Err(entry) => {
                     self.next = Some(entry);
                     break;
@@ -117,7 +129,7 @@ impl Writer {
             }
             next = self.waiting();
         }
-        if passengers.is_empty() { Ok(()) } else { batch.fly(passengers, self.stall).await }
+        if passengers.is_empty() { Ok(()) } else { batch.fly(passengers, self.stall, &self.queue).await }
     }
 
     /// After a failure of the transaction itself the connection's state is unknown: a new one takes its place. A
@@ -127,19 +139,20 @@ impl Writer {
             return;
         }
         tracing::error!(%error, "the database file could not be written; its connection is opened anew");
-        if let Err(error) = self.connection.close_by_ref().await {
-            tracing::warn!(%error, "the old connection did not close in order");
-        }
+        self.held = None;
+        self.pool.close().await;
         match self.opener.writer().await {
-            Ok(connection) => self.connection = connection,
+            Ok(pool) => self.pool = pool,
             // The next batch fails on the closed connection, and tries again.
             Err(error) => tracing::error!(%error, "the database file could not be opened again"),
         }
     }
 
-    async fn lend(&self, to: oneshot::Sender<Borrowed>) {
+    async fn lend(&mut self, to: oneshot::Sender<Borrowed>) {
+        self.held = None;
         let (back, mut returned) = mpsc::channel(1);
-        if to.send(Borrowed { connection: self.connection.clone(), _back: back }).is_ok() {
+        let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(self.pool.clone());
+        if to.send(Borrowed { connection, _back: back }).is_ok() {
             // Ends when the other end is dropped: nothing is ever sent.
             let _returned = returned.recv().await;
         }
@@ -147,12 +160,11 @@ impl Writer {
 
     async fn close(mut self, done: Option<oneshot::Sender<()>>) {
         self.queue.close();
-        if let Err(error) = self.opener.checkpoint(&self.connection).await {
+        self.held = None;
+        if let Err(error) = self.opener.checkpoint(&self.pool).await {
             tracing::warn!(%error, "the log could not be written back into the database file; the next start does it");
         }
-        if let Err(error) = self.connection.close_by_ref().await {
-            tracing::warn!(%error, "the database file did not close in order");
-        }
+        self.pool.close().await;
         if let Some(done) = done {
             let _gone = done.send(());
         }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::{SessionId, UserId};
-use portcullis_domain::sessions::{Rotation, TokenDigest};
+use portcullis_domain::accounts::{LoginName, PasswordHash};
+use portcullis_domain::audit::{Actor, AuditQuery};
+use portcullis_domain::ids::{AuditId, SessionId, UserId};
+use portcullis_domain::sessions::{Rotation, Session, TokenDigest, TokenFamily};
+use portcullis_domain::tokens::Scope;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryTrait, Statement, Value};
 use uuid::Uuid;
 
 use super::{Counter, sqlite, unique_name};
 use crate::rotate::{RotationRow, many};
 use crate::store::Database;
-use crate::{SqlSettings, SqlStore, accounts, entity, outbox, revocations, sessions};
+use crate::{SqlSettings, SqlStore, accounts, attempts, audit, entity, outbox, revocations, sessions, start};
 
 /// Every statement that runs with a request, at each claim, or under a lock.
 fn statements(backend: DbBackend) -> Vec<Statement> {
@@ -35,7 +38,8 @@ fn statements(backend: DbBackend) -> Vec<Statement> {
         entity::credential::Entity::find_by_id(id).build(backend),
         accounts::by_key(entity::user::Column::EmailKey, "ann@example.com").build(backend),
         accounts::by_key(entity::user::Column::UsernameKey, "ann").build(backend),
-        accounts::with_password(entity::user::Column::EmailKey, "ann@example.com").build(backend),
+        accounts::for_login(backend, &LoginName::parse("ann@example.com").unwrap()),
+        accounts::for_login(backend, &LoginName::parse("ann").unwrap()),
         sessions::live(user, Timestamp::UNIX_EPOCH, 10).build(backend),
         revocations::from(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH).build(backend),
         row.statement(backend),
@@ -44,6 +48,10 @@ fn statements(backend: DbBackend) -> Vec<Statement> {
         written(&words(sessions::END_LATER), &[number.clone(), number.clone()]),
         written(&words(sessions::PURGE), &[number.clone(), number.clone()]),
     ];
+    all.extend(of_attempts_and_audit(backend));
+    let started = a_session(user, session);
+    all.push(start::start(backend, &started, &PasswordHash::new("$argon2id$".to_owned())));
+    all.push(accounts::page(Some(user), 10).build(backend));
     all.push(many(&vec![row; 8], backend));
     all.push(outbox::claim::statement(backend, 10, Timestamp::UNIX_EPOCH, std::time::Duration::ZERO));
     match backend {
@@ -54,6 +62,52 @@ fn statements(backend: DbBackend) -> Vec<Statement> {
             all.push(outbox::settle::delete(&[id; 5]));
         }
     }
+    all
+}
+
+fn a_session(user: UserId, id: SessionId) -> Session {
+    let (now, end) = (Timestamp::UNIX_EPOCH, Timestamp::from_unix_seconds(1));
+    Session {
+        id,
+        user,
+        client_id: "web".to_owned(),
+        scope: Scope::parse("openid").unwrap(),
+        authenticated_at: now,
+        created_at: now,
+        last_seen_at: now,
+        idle_expires_at: end,
+        expires_at: end,
+        revoked: None,
+        ip: None,
+        user_agent: None,
+        family: TokenFamily::new(TokenDigest([1; 32])),
+    }
+}
+
+fn of_attempts_and_audit(backend: DbBackend) -> Vec<Statement> {
+    let (id, number) = (Uuid::from_u128(7), Value::from(7_i64));
+    let (key, user) = (Value::from(vec![7_u8; 32]), UserId::from_uuid(id));
+    let written = |sql: &str, values: &[Value]| Statement::from_sql_and_values(backend, sql, values.iter().cloned());
+    let mut all = vec![
+        written(attempts::OF, std::slice::from_ref(&key)),
+        written(attempts::RESERVE, &[number.clone(), key.clone(), number.clone(), number.clone()]),
+        written(attempts::CLEAR, &[key]),
+        written(&sessions::words(backend, attempts::PURGE), &[number.clone(), number.clone()]),
+        written(&sessions::words(backend, audit::PURGE), &[number.clone(), number]),
+    ];
+    let whole = AuditQuery { limit: 10, ..AuditQuery::default() };
+    let before = Some((Timestamp::UNIX_EPOCH, AuditId::from_uuid(id)));
+    let of = |actor| AuditQuery { actor: Some(actor), before, ..whole.clone() };
+    let queries = [
+        AuditQuery { before, ..whole.clone() },
+        AuditQuery { from: Some(Timestamp::UNIX_EPOCH), until: Some(Timestamp::UNIX_EPOCH), ..whole.clone() },
+        AuditQuery { subject: Some(user), ..whole.clone() },
+        of(Actor::User(user)),
+        of(Actor::Client("web".to_owned())),
+        of(Actor::Operator),
+        of(Actor::Anonymous),
+    ];
+    all.extend(queries.iter().map(|query| audit::page::statement(backend, query)));
     all
 }
 
@@ -74,10 +128,12 @@ async fn hot_statements_on_sqlite_scan_no_table() {
         let plan = plan(&writer.connection, "EXPLAIN QUERY PLAN", 3, &statement).await;
         // The oldest rows of the outbox are found by walking its primary key, as far as the limit.
         let scans = plan.lines().filter(|line| line.starts_with("SCAN") && !line.contains("SCAN o"));
-        let scans: Vec<_> = scans.filter(|line| !line.contains("VALUES")).collect();
+        // A part of a page has as many rows as the page.
+        let scans: Vec<_> = scans.filter(|line| !line.contains("VALUES") && !line.contains("SCAN part_")).collect();
         assert!(scans.is_empty(), "{}\n{plan}", statement.sql);
         assert!(plan.contains("SEARCH"), "{}\n{plan}", statement.sql);
-        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY") || statement.sql.contains("user_id"), "{plan}");
+        let few = statement.sql.contains("user_id") || plan.contains("SCAN part_");
+        assert!(!plan.contains("TEMP B-TREE FOR ORDER BY") || few, "{plan}");
     }
 }
 

@@ -1,11 +1,11 @@
 //! How SQLite is set at run time.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use super::sqlite;
 use crate::store::Database;
 
-async fn pragma(connection: &DatabaseConnection, name: &str) -> String {
+async fn pragma(connection: &impl ConnectionTrait, name: &str) -> String {
     let query = Statement::from_string(DbBackend::Sqlite, format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
     connection.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
@@ -18,12 +18,14 @@ async fn every_commit_is_on_the_disk_before_it_is_answered() {
     // 2 is FULL: the log is synced at each commit.
     assert_eq!(pragma(&writer.connection, "synchronous").await, "2");
     assert_eq!(pragma(&writer.connection, "journal_mode").await, "wal");
-    for connection in [&writer.connection, database.readers().unwrap()] {
-        assert_eq!(pragma(connection, "foreign_keys").await, "1");
-        let timeout = Statement::from_string(DbBackend::Sqlite, "PRAGMA busy_timeout");
-        let timeout: i64 = connection.query_one_raw(timeout).await.unwrap().unwrap().try_get_by_index(0).unwrap();
-        assert_eq!(timeout, 5_000);
+    let readers = store.shared().reading();
+    for foreign_keys in [pragma(&writer.connection, "foreign_keys").await, pragma(&readers, "foreign_keys").await] {
+        assert_eq!(foreign_keys, "1");
     }
-    let written = database.readers().unwrap().execute_unprepared("DELETE FROM users").await;
+    let timeout = || Statement::from_string(DbBackend::Sqlite, "PRAGMA busy_timeout");
+    for row in [writer.connection.query_one_raw(timeout()).await, readers.query_one_raw(timeout()).await] {
+        assert_eq!(row.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap(), 5_000);
+    }
+    let written = readers.execute_unprepared("DELETE FROM users").await;
     assert!(written.unwrap_err().to_string().contains("readonly"), "readers do not write");
 }

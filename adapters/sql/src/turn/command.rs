@@ -35,6 +35,8 @@ pub(crate) enum Command {
     One(Statement, Reply<Option<QueryResult>>),
     /// To read, or change and read, rows.
     All(Statement, Reply<Vec<QueryResult>>),
+    /// To read, or change and read, rows, and make all of it true; answered after the COMMIT.
+    Last(Statement, Reply<Vec<QueryResult>>),
     /// To run the statements and make all of it true; answered after the COMMIT.
     Commit(Vec<Statement>, Reply<()>),
 }
@@ -46,7 +48,7 @@ impl Command {
             Self::Execute(_, reply) => reply.is_closed(),
             Self::Rotate(_, reply) => reply.is_closed(),
             Self::One(_, reply) => reply.is_closed(),
-            Self::All(_, reply) => reply.is_closed(),
+            Self::All(_, reply) | Self::Last(_, reply) => reply.is_closed(),
             Self::Commit(_, reply) => reply.is_closed(),
         }
     }
@@ -57,7 +59,7 @@ impl Command {
             Self::Execute(_, reply) => drop(reply.send(Err(error))),
             Self::Rotate(_, reply) => drop(reply.send(Err(error))),
             Self::One(_, reply) => drop(reply.send(Err(error))),
-            Self::All(_, reply) => drop(reply.send(Err(error))),
+            Self::All(_, reply) | Self::Last(_, reply) => drop(reply.send(Err(error))),
             Self::Commit(_, reply) => drop(reply.send(Err(error))),
         }
     }

@@ -72,6 +72,11 @@ impl Turn {
         self.ask(|reply| Command::All(statement, reply)).await
     }
 
+    /// Reads, or changes and reads, rows, and makes all of it true; returns after the COMMIT.
+    pub(crate) async fn query_last(self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.ask(|reply| Command::Last(statement, reply)).await
+    }
+
     /// Runs the statements and makes all of it true; returns after the COMMIT, which is on the disk then.
     pub(crate) async fn commit(self, statements: Vec<Statement>) -> Result<(), DbErr> {
         self.ask(|reply| Command::Commit(statements, reply)).await

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod log;
 pub(crate) mod samples;
 
 use std::path::{Path, PathBuf};

@@ -21,10 +21,19 @@ impl Cost {
     /// The work that this cost lacks to `wanted`, as a cost: memory filled times passes; `None` when it lacks nothing
     /// that could be measured.
     pub(crate) fn missing_to(&self, wanted: &Self) -> Option<Self> {
-        let work = |cost: &Self| u64::from(cost.memory_kib) * u64::from(cost.iterations);
-        let missing = work(wanted).checked_sub(work(self))? / u64::from(wanted.iterations);
+        let missing = wanted.work().checked_sub(self.work())? / u64::from(wanted.iterations);
         let memory_kib = u32::try_from(missing).ok().filter(|kib| *kib >= 8 * wanted.lanes)?;
         Some(Self { memory_kib, ..*wanted })
+    }
+
+    /// Whether `self` is so much more work than `wanted` that it would hold up others at each login: an imported hash.
+    pub(crate) fn is_excessive(&self, wanted: &Self) -> bool {
+        self.work() > wanted.work().saturating_mul(8)
+    }
+
+    /// Memory filled times passes.
+    fn work(&self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.iterations)
     }
 
     /// Whether `self` asks for less than `wanted` in any respect.
@@ -46,7 +55,13 @@ pub(crate) struct Ceiling {
 }
 
 impl Ceiling {
-    pub(crate) const fn admits(&self, cost: &Cost) -> bool {
-        cost.memory_kib <= self.memory_kib && cost.iterations <= self.iterations && cost.lanes <= self.lanes
+    /// The first limit that this cost exceeds: what it limits, what is asked for, and the limit.
+    pub(crate) fn excess(&self, cost: &Cost) -> Option<(&'static str, u32, u32)> {
+        let limits = [
+            ("argon2 memory in KiB", cost.memory_kib, self.memory_kib),
+            ("argon2 iterations", cost.iterations, self.iterations),
+            ("argon2 parallelism", cost.lanes, self.lanes),
+        ];
+        limits.into_iter().find(|(_, asked, limit)| asked > limit)
     }
 }

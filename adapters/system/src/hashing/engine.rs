@@ -17,15 +17,18 @@ pub(crate) trait Engine: Send {
 /// Makes an engine for a thread.
 pub(crate) type MakeEngine = fn() -> Box<dyn Engine>;
 
-/// Why Argon2 was not computed.
+/// Why a hash was not computed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     /// The fast implementation refused.
     #[error("argon2: {0}")]
     Fast(#[from] argon2_rust::Error),
     /// The output has a length that no hash has.
-    #[error("argon2: impossible output length")]
+    #[error("impossible output length")]
     Length,
+    /// The cipher of Firebase's hashes refused.
+    #[error("the cipher failed")]
+    Cipher(#[from] aws_lc_rs::error::Unspecified),
     /// The plain implementation refused.
     #[error("argon2: {0}")]
     Plain(argon2::Error),

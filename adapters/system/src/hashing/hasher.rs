@@ -17,6 +17,7 @@ use super::engine::{Engine, EngineError, MakeEngine};
 use super::self_test;
 use super::settings::{HashSettings, SettingError};
 use super::stored::StoredHash;
+use crate::legacy::{Foreign, Stored};
 use crate::work::{Limits, PoolError, PoolOptions, WorkPool};
 
 const SALT_BYTES: usize = 16;
@@ -30,6 +31,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// - A stored hash is verified with its own parameters, whatever they are below the ceiling; one that cannot be read
 ///   costs what no hash at all costs, and that is what a wrong password costs: also on a hash from before the policy
 ///   was raised, which is followed by the work that it lacks.
+/// - The hashes of [other systems](crate::legacy) are verified too, on the same threads, and are always stale.
 /// - Beyond the limits of the line it answers [`HashError::Overloaded`] at once; work that nobody waits for any more
 ///   is not begun.
 pub struct Argon2Hasher {
@@ -89,53 +91,92 @@ impl Argon2Hasher {
     }
 
     fn is_stale(&self, stored: &StoredHash) -> bool {
-        stored.cost.is_below(&self.cost) || stored.output.len() < TAG_BYTES || stored.salt.len() < SALT_BYTES
+        stored.cost.is_below(&self.cost)
+            || stored.cost.is_excessive(&self.cost)
+            || stored.output.len() < TAG_BYTES
+            || stored.salt.len() < SALT_BYTES
     }
 }
 
 #[async_trait]
 impl PasswordHasher for Argon2Hasher {
+    fn admit(&self) -> Result<(), HashError> {
+        if self.pool.has_room() { Ok(()) } else { Err(HashError::Overloaded) }
+    }
+
     async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let salt = fresh_salt(&*self.random)?;
         let (cost, password) = (self.cost, password.clone());
-        let output = self
-            .pool
-            .run(move |engine| timed(|| compute(engine, &cost, &password, &salt, TAG_BYTES)))
-            .await
-            .map_err(unserved)?
-            .map_err(failed)?;
+        let output = self.compute(move |engine| compute(engine, &cost, &password, &salt, TAG_BYTES)).await?;
         let text = StoredHash { cost, salt, output }.write().ok_or_else(|| failed("the hash cannot be written"))?;
         Ok(PasswordHash::new(text))
     }
 
     async fn verify(&self, password: &Password, hash: Option<&PasswordHash>) -> Result<Match, HashError> {
-        let known = hash.and_then(|hash| StoredHash::read(hash.as_str(), &self.ceiling)).map(Arc::new);
-        if hash.is_some() && known.is_none() {
-            tracing::warn!("a stored password hash is unreadable or too costly; its owner cannot log in");
-        }
-        let stored = known.as_ref().unwrap_or(&self.nobody).clone();
+        let stored = match hash.map(|hash| Stored::read(hash.as_str(), &self.ceiling)) {
+            Some(Ok(stored)) => Some(stored),
+            Some(Err(refused)) => {
+                tracing::warn!(%refused, "a stored password hash is not computed; its owner cannot log in");
+                None
+            }
+            None => None,
+        };
+        let (same, stale) = match stored {
+            Some(Stored::Foreign(foreign)) => (self.compare_foreign(password, foreign).await?, true),
+            Some(Stored::Wrapped(stored)) => (self.compare(password, Arc::new(stored)).await?, true),
+            Some(Stored::Argon2(stored)) => {
+                let stale = self.is_stale(&stored);
+                (self.compare(password, Arc::new(stored)).await?, stale)
+            }
+            None => {
+                self.compare(password, self.nobody.clone()).await?;
+                return Ok(Match::No);
+            }
+        };
+        Ok(match (same, stale) {
+            (true, true) => Match::YesButStale,
+            (true, false) => Match::Yes,
+            (false, _) => Match::No,
+        })
+    }
+}
+
+impl Argon2Hasher {
+    async fn compare(&self, password: &Password, stored: Arc<StoredHash>) -> Result<bool, HashError> {
         let missing = stored.cost.missing_to(&self.cost);
         let password = password.clone();
-        let same = self
-            .pool
-            .run(move |engine| {
-                timed(|| {
-                    let output = compute(engine, &stored.cost, &password, &stored.salt, stored.output.len())?;
-                    let same = bool::from(output.as_bytes().ct_eq(stored.output.as_bytes()));
-                    if let Some(missing) = missing.filter(|_| !same) {
-                        compute(engine, &missing, &password, &stored.salt, TAG_BYTES)?;
-                    }
-                    Ok::<bool, EngineError>(same)
-                })
-            })
-            .await
-            .map_err(unserved)?
-            .map_err(failed)?;
-        Ok(match known {
-            Some(stored) if same && self.is_stale(&stored) => Match::YesButStale,
-            Some(_) if same => Match::Yes,
-            _ => Match::No,
+        self.compute(move |engine| {
+            let output = compute(engine, &stored.cost, &password, &stored.salt, stored.output.len())?;
+            let same = bool::from(output.as_bytes().ct_eq(stored.output.as_bytes()));
+            if let Some(missing) = missing.filter(|_| !same) {
+                compute(engine, &missing, &password, &stored.salt, TAG_BYTES)?;
+            }
+            Ok(same)
         })
+        .await
+    }
+
+    /// A wrong password costs an argon2id on top, as a right one does that is hashed anew: a cheap foreign hash must not
+    /// show by its speed.
+    async fn compare_foreign(&self, password: &Password, foreign: Foreign) -> Result<bool, HashError> {
+        let (cost, nobody, password) = (self.cost, self.nobody.clone(), password.clone());
+        self.compute(move |engine| {
+            let bytes = password.expose().as_bytes();
+            // bcrypt repeats its input with a NUL between, HMAC fills up with NULs: with one inside, it may be another's.
+            let same = foreign.matches(bytes)? && !bytes.contains(&0);
+            if !same {
+                compute(engine, &cost, &password, &nobody.salt, TAG_BYTES)?;
+            }
+            Ok(same)
+        })
+        .await
+    }
+
+    async fn compute<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut dyn Engine) -> Result<R, EngineError> + Send + 'static,
+    ) -> Result<R, HashError> {
+        self.pool.run(move |engine| timed(|| task(engine))).await.map_err(unserved)?.map_err(failed)
     }
 }
 

@@ -11,11 +11,10 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cost::Ceiling;
 #[cfg(test)]
 pub(crate) use cost::Cost;
-#[cfg(test)]
-pub(crate) use engine::EngineError;
-pub(crate) use engine::{Engine, MakeEngine};
+pub(crate) use engine::{Engine, EngineError, MakeEngine};
 pub use hasher::{Argon2Hasher, HashStartError};
-
 pub use settings::{HashSettings, SettingError};
+pub(crate) use stored::StoredHash;

@@ -169,6 +169,13 @@ async fn a_verification_computes_once_whatever_the_stored_hash() {
         (Some(format!("$argon2id$v=19$m=64,t=1000,p=1${salt_and_tag}")), current),
         (Some(format!("$argon2id$v=19$m=1024,t=1,p=64${salt_and_tag}")), current),
         (Some(format!("$argon2i$v=19$m=32,t=3,p=2${salt_and_tag}")), other),
+        (Some(format!("argon2$argon2i$v=19$m=32,t=3,p=2${salt_and_tag}")), other),
+        // A foreign hash is followed by the work of the policy, whatever it costs itself; a bomb costs nothing itself.
+        (Some(FOREIGN.to_owned()), current),
+        (Some(format!("$scrypt$ln=4,r=1,p=1${salt_and_tag}")), current),
+        (Some(format!("$scrypt$ln=25,r=8,p=1${salt_and_tag}")), current),
+        (Some(format!("$pbkdf2-sha256$4000000000${salt_and_tag}")), current),
+        (Some("$2b$31$9xKFloAphv3tiAQruAJOcOfwM7BpeEuCqGY.3IvuEaxm5Fr5gANt6".to_owned()), current),
     ];
     for (text, cost) in rows {
         COMPUTED.lock().unwrap().clear();
@@ -176,7 +183,15 @@ async fn a_verification_computes_once_whatever_the_stored_hash() {
         assert_eq!(hasher.verify(&password("wrong one"), hash.as_ref()).await.unwrap(), Match::No);
         assert_eq!(*COMPUTED.lock().unwrap(), [cost]);
     }
+    // Whoever has the right password is hashed anew at once, and that is the work of the policy.
+    COMPUTED.lock().unwrap().clear();
+    let foreign = PasswordHash::new(FOREIGN.to_owned());
+    let answer = hasher.verify(&password("Grüße, Welt 1"), Some(&foreign)).await.unwrap();
+    assert_eq!((answer, COMPUTED.lock().unwrap().len()), (Match::YesButStale, 0));
 }
+
+/// By bcrypt 4.0.1.
+const FOREIGN: &str = "$2b$04$9xKFloAphv3tiAQruAJOcOfwM7BpeEuCqGY.3IvuEaxm5Fr5gANt6";
 
 #[test]
 fn a010_a_wrong_password_on_an_old_hash_costs_what_the_policy_costs() {

@@ -46,26 +46,33 @@ impl<T: Waits> Line<T> {
         self.waiting.len()
     }
 
-    /// Puts `item` at the end; returns everybody who is refused, `item` perhaps among them. `free` servers are about to
-    /// take somebody, and whoever they take does not count.
-    pub(crate) fn push(&mut self, item: T, free: usize, now: Instant) -> Vec<T> {
+    /// Whether an item that came now would get a place, and everybody who is refused because it came. `free` servers are
+    /// about to take somebody, and whoever they take does not count.
+    pub(crate) fn knock(&mut self, free: usize, now: Instant) -> (bool, Vec<T>) {
         let mut refused = self.observe(now);
         if self.waiting.len() >= free + self.limit() {
             self.waiting.retain(|(_, item)| !item.is_abandoned());
         }
-        if self.waiting.len() < free + self.limit() {
+        let room = self.waiting.len() < free + self.limit();
+        if !room && !self.calm {
+            refused.append(&mut self.turn_calm(now));
+        }
+        if !room || !refused.is_empty() {
+            self.refused_at = Some(now);
+        }
+        (room, refused)
+    }
+
+    /// Puts `item` at the end; returns everybody who is refused, `item` perhaps among them.
+    pub(crate) fn push(&mut self, item: T, free: usize, now: Instant) -> Vec<T> {
+        let (room, mut refused) = self.knock(free, now);
+        if room {
             if self.waiting.is_empty() {
                 self.occupied_since = Some(now);
             }
             self.waiting.push_back((now, item));
         } else {
-            if !self.calm {
-                refused.append(&mut self.turn_calm(now));
-            }
             refused.push(item);
-        }
-        if !refused.is_empty() {
-            self.refused_at = Some(now);
         }
         refused
     }
@@ -162,6 +169,22 @@ mod tests {
         assert!((0..64).all(|number| line.push(caller(number), 0, start).is_empty()));
         assert_eq!(numbers(line.push(caller(64), 0, start + MS)), Vec::from_iter(4..=64));
         assert_eq!(numbers(line.push(caller(65), 0, start + MS)), [65]);
+    }
+
+    #[test]
+    fn a_knock_does_what_a_push_would_do_to_the_others() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        for number in 0..64 {
+            assert!(line.knock(0, start).0);
+            line.push(caller(number), 0, start);
+        }
+        let (room, refused) = line.knock(0, start + MS);
+        assert_eq!((room, numbers(refused)), (false, Vec::from_iter(4..64)));
+        assert!(line.knock(1, start + MS).0, "a free server takes the next");
+        while line.pop().is_some() {}
+        // Whoever was told that there is no room was refused: the calm lasts 100 ms from then.
+        assert!((0..4).all(|number| line.push(caller(number), 0, start + 90 * MS).is_empty()));
+        assert!(!line.knock(0, start + 90 * MS).0);
     }
 
     #[test]

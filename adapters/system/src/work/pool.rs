@@ -93,6 +93,18 @@ impl WorkPool {
         }
     }
 
+    /// Whether a task that came now would be taken; nobody knows what the next moment brings.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut state = self.shared.lock();
+        let free = state.free;
+        let (room, refused) = state.line.knock(free, Instant::now());
+        let room = room && !state.closed;
+        report_waiting(&state);
+        drop(state);
+        Shared::refuse(refused, usize::from(!room));
+        room
+    }
+
     /// Tasks that wait for a thread.
     pub fn waiting(&self) -> usize {
         self.shared.lock().line.len()
@@ -127,8 +139,13 @@ impl Shared {
         report_waiting(&state);
         drop(state);
         self.work.notify_one();
-        if !refused.is_empty() {
-            metrics::counter!("portcullis_password_work_refused_total").increment(refused.len() as u64);
+        Self::refuse(refused, 0);
+    }
+
+    /// Tells those who are refused, and counts them with `others` who were told before they had a job.
+    fn refuse(refused: Vec<Box<dyn Job>>, others: usize) {
+        if refused.len() + others > 0 {
+            metrics::counter!("portcullis_password_work_refused_total").increment((refused.len() + others) as u64);
             refused.into_iter().for_each(Job::refuse);
         }
     }

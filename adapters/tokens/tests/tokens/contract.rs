@@ -85,3 +85,15 @@ mod vault {
     }
     portcullis_memory::vault_contract!(subject);
 }
+
+mod mac {
+    use std::sync::Arc;
+
+    use portcullis_domain::ports::security::Mac;
+    use portcullis_tokens::MasterMac;
+
+    async fn subject(key: [u8; 32]) -> Arc<dyn Mac> {
+        Arc::new(MasterMac::new(&key))
+    }
+    portcullis_memory::mac_contract!(subject);
+}

@@ -11,6 +11,7 @@ mod forged_headers;
 mod forged_pasetos;
 mod forger;
 mod keys;
+mod mac;
 mod mutated;
 mod paseto_vectors;
 mod refresh_tokens;

@@ -1,0 +1,150 @@
+//! How often somebody may ask: by the client's address before the body is read, at `/oauth2` by the client's id.
+//!
+//! What a limit said goes into the answer, as draft-ietf-httpapi-ratelimit-headers has it. A limiter that cannot count
+//! is a service that cannot serve: nothing is ever let through unseen.
+
+mod document;
+mod rule;
+
+use std::time::Duration;
+
+use poem::Request;
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use portcullis_domain::ports::limits::{Permit, Quota};
+
+use crate::client_address::network_of;
+use crate::oauth::OAuthError;
+use crate::problem::{Code, Problem};
+use crate::settings::Client;
+use crate::state::Visit;
+
+pub(crate) use document::{describe, headers};
+pub(crate) use rule::Rule;
+
+/// What there is.
+pub(crate) const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What is left.
+pub(crate) const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// What a limit said about a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    rule: Rule,
+    quota: Quota,
+    permit: Permit,
+}
+
+impl Counted {
+    /// Says it in the headers of the answer.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        let (name, quota, permit) = (self.rule.name(), self.quota, self.permit);
+        let policy = format!("\"{name}\";q={};w={}", quota.burst, seconds(quota.period));
+        let limit = format!("\"{name}\";r={};t={}", permit.remaining, seconds(permit.reset));
+        for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Whole seconds, never too few.
+const fn seconds(time: Duration) -> u64 {
+    time.as_secs() + (time.subsec_nanos() > 0) as u64
+}
+
+/// Takes a permit for a request of this rule, by the client's address; what is counted by client is counted later.
+pub(crate) async fn count(visit: &Visit, rule: Rule) -> Result<(), Problem> {
+    if rule == Rule::Introspect {
+        return Ok(());
+    }
+    count_address(visit, rule).await
+}
+
+/// Counts a client that proved who it is by its id, and one that did not by its address: under the same rule, or as
+/// any other request when that rule is off.
+pub(crate) async fn admit<'a>(
+    request: &Request,
+    outcome: Result<&'a Client, OAuthError>,
+) -> Result<&'a Client, OAuthError> {
+    let visit = Visit::of(request)?;
+    let introspect = Rule::Introspect.quota(&visit.state.settings.quotas);
+    match (&outcome, introspect) {
+        (Ok(client), Some(quota)) => take(visit, Rule::Introspect, quota, format!("client:{}", client.id)).await?,
+        (Ok(_), None) => {}
+        (Err(_), Some(_)) => count_address(visit, Rule::Introspect).await?,
+        (Err(_), None) => count_address(visit, Rule::Other).await?,
+    }
+    outcome
+}
+
+async fn count_address(visit: &Visit, rule: Rule) -> Result<(), Problem> {
+    let Some(quota) = rule.quota(&visit.state.settings.quotas) else { return Ok(()) };
+    // Requests that came from no socket share a bucket.
+    let whom = visit.client.map_or_else(|| "unknown".to_owned(), |client| network_of(client).to_string());
+    take(visit, rule, quota, whom).await
+}
+
+async fn take(visit: &Visit, rule: Rule, quota: Quota, whom: String) -> Result<(), Problem> {
+    let key = format!("{}:{whom}", rule.name());
+    let taken = visit.state.settings.limiter.take(&key, quota).await;
+    let permit = taken.map_err(|error| Problem::caused(Code::Unavailable, error.into()))?;
+    visit.note(Counted { rule, quota, permit });
+    if permit.granted {
+        return Ok(());
+    }
+    metrics::counter!("http_requests_limited_total", "rule" => rule.name()).increment(1);
+    Err(Problem::later(Code::RateLimited, permit.retry_after))
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::Method;
+
+    use super::*;
+
+    #[test]
+    fn the_headers_say_what_there_is_and_what_is_left() {
+        let counted = |remaining, reset| Counted {
+            rule: Rule::Login,
+            quota: Quota { burst: 300, period: Duration::from_secs(150) },
+            permit: Permit { granted: true, remaining, reset, retry_after: Duration::ZERO },
+        };
+        for (remaining, reset, expected) in [
+            (299, Duration::from_millis(500), "\"login\";r=299;t=1"),
+            (0, Duration::from_secs(150), "\"login\";r=0;t=150"),
+            (300, Duration::ZERO, "\"login\";r=300;t=0"),
+        ] {
+            let mut headers = HeaderMap::new();
+            counted(remaining, reset).tell(&mut headers);
+            assert_eq!(headers[POLICY], "\"login\";q=300;w=150");
+            assert_eq!(headers[LIMIT], expected);
+        }
+    }
+
+    #[test]
+    fn a_route_that_nobody_thought_of_is_counted() {
+        assert_eq!(Rule::of(&Method::GET, "/api/v1/brand-new"), Rule::Other);
+        assert_eq!(Rule::of(&Method::GET, "/docsx"), Rule::Other);
+        assert_eq!(Rule::of(&Method::GET, "/api/v1/auth/verify"), Rule::Free);
+    }
+
+    #[test]
+    fn what_changes_the_own_account_is_a_change_and_looking_at_it_is_none() {
+        for (method, pattern, rule) in [
+            (Method::GET, "/api/v1/me", Rule::Other),
+            (Method::HEAD, "/api/v1/me", Rule::Other),
+            (Method::PATCH, "/api/v1/me", Rule::Change),
+            (Method::DELETE, "/api/v1/me", Rule::Change),
+            (Method::PUT, "/api/v1/me/password", Rule::Change),
+            (Method::GET, "/api/v1/me/sessions", Rule::Other),
+            (Method::DELETE, "/api/v1/me/sessions/{id}", Rule::Change),
+            (Method::POST, "/api/v1/me/brand-new", Rule::Change),
+            (Method::POST, "/api/v1/mess", Rule::Other),
+            (Method::POST, "/api/v1/auth/logout-all", Rule::Change),
+            (Method::POST, "/api/v1/auth/logout", Rule::Other),
+        ] {
+            assert_eq!(Rule::of(&method, pattern), rule, "{method} {pattern}");
+        }
+    }
+}

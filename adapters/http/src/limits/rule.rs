@@ -1,0 +1,71 @@
+//! What a request is counted as: its method and its route decide.
+
+use poem::http::Method;
+use portcullis_domain::ports::limits::Quota;
+
+use crate::settings::Quotas;
+
+/// The limit that an operation falls under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Login,
+    Register,
+    Refresh,
+    /// Counted by client, and by address while a client has not proved who it is.
+    Introspect,
+    /// What changes the own account: each such act writes a row of the audit trail and an event, so that what is fine for
+    /// reading would fill the disk.
+    Change,
+    Other,
+    /// Never counted: proxies ask for every request of theirs, verifiers and operators now and then.
+    Free,
+}
+
+impl Rule {
+    /// The rule of an operation, by its method and the pattern of its route; one that nobody thought of is counted.
+    pub(crate) fn of(method: &Method, pattern: &str) -> Self {
+        match pattern {
+            "/api/v1/auth/login" => Self::Login,
+            "/api/v1/auth/register" => Self::Register,
+            "/api/v1/auth/refresh" => Self::Refresh,
+            "/oauth2/introspect" | "/oauth2/revoke" => Self::Introspect,
+            "/api/v1/auth/logout-all" => Self::Change,
+            _ if is_own(pattern) && !method.is_safe() => Self::Change,
+            "/api/v1/auth/verify" | "/livez" | "/readyz" | "/healthz" | "/openapi.json" => Self::Free,
+            _ if pattern.starts_with("/.well-known/") => Self::Free,
+            _ if pattern == "/docs" || pattern.starts_with("/docs/") => Self::Free,
+            _ => Self::Other,
+        }
+    }
+
+    /// Its name in headers, keys and metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Register => "register",
+            Self::Refresh => "refresh",
+            Self::Introspect => "introspect",
+            Self::Change => "change",
+            Self::Other => "other",
+            Self::Free => "free",
+        }
+    }
+
+    /// How much it allows; `None` for as much as anybody likes.
+    pub(crate) const fn quota(self, quotas: &Quotas) -> Option<Quota> {
+        match self {
+            Self::Login => quotas.login,
+            Self::Register => quotas.register,
+            Self::Refresh => quotas.refresh,
+            Self::Introspect => quotas.introspect,
+            Self::Change => quotas.change,
+            Self::Other => quotas.other,
+            Self::Free => None,
+        }
+    }
+}
+
+/// Whether a route is about the account of whoever asks.
+fn is_own(pattern: &str) -> bool {
+    pattern.strip_prefix("/api/v1/me").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,35 @@
+//! The problems that each operation can answer with.
+
+use crate::answer::{ALWAYS, BODY, CSRF, HASHING, Refusals, SIGNED};
+use crate::problem::Code;
+
+pub(crate) struct LoggingIn;
+impl Refusals for LoggingIn {
+    const CODES: &'static [&'static [Code]] =
+        &[ALWAYS, HASHING, BODY, CSRF, &[Code::InvalidCredentials, Code::TooManyAttempts]];
+}
+
+pub(crate) struct Refreshing;
+impl Refusals for Refreshing {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, BODY, CSRF, &[Code::InvalidRefreshToken]];
+}
+
+pub(crate) struct Calling;
+impl Refusals for Calling {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED];
+}
+
+pub(crate) struct Leavings;
+impl Refusals for Leavings {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF];
+}
+
+pub(crate) struct Listing;
+impl Refusals for Listing {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, &[Code::InvalidParameter]];
+}
+
+pub(crate) struct Ending;
+impl Refusals for Ending {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, &[Code::NotFound]];
+}

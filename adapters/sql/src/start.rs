@@ -1,0 +1,96 @@
+//! The beginning of a session: the statements of a login.
+
+use portcullis_domain::accounts::PasswordHash;
+use portcullis_domain::sessions::Session;
+use sea_orm::{DbBackend, Statement, Value};
+
+use crate::column::micros;
+
+macro_rules! columns {
+    () => {
+        "id, user_id, client_id, scope, authenticated_at, created_at, last_seen_at, idle_expires_at, expires_at, \
+         revoked_at, revoked_reason, ip, user_agent, generation, refresh_digest, \
+         used_at_1, used_at_2, used_at_3, used_at_4, ends_from"
+    };
+}
+macro_rules! values {
+    () => {
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20"
+    };
+}
+/// The account's other sessions that are live when this one begins.
+macro_rules! others {
+    () => {
+        "(SELECT count(*) FROM sessions AS other WHERE other.user_id = $2 AND other.id <> $1 \
+         AND other.revoked_at IS NULL AND other.idle_expires_at > $6 AND other.expires_at > $6)"
+    };
+}
+
+const INSERT: &str = concat!("INSERT INTO sessions (", columns!(), ") VALUES (", values!(), ")");
+
+/// SQLite has one writer: while this unit has its turn nobody else changes the password.
+const START_ON_SQLITE: &str = concat!(
+    "INSERT INTO sessions (",
+    columns!(),
+    ") SELECT ",
+    values!(),
+    " WHERE EXISTS (SELECT 1 FROM credentials WHERE user_id = $2 AND hash = $21) RETURNING ",
+    others!()
+);
+
+/// The lock on the password comes first and is held until the unit ends. Whoever waited for it sees what the one
+/// before has left; only the count is as old as the statement, so that a login may leave one session more than there
+/// should be to the next.
+const START_ON_POSTGRES: &str = concat!(
+    "WITH held AS MATERIALIZED (SELECT user_id FROM credentials WHERE user_id = $2 AND hash = $21 FOR UPDATE), \
+     started AS (INSERT INTO sessions (",
+    columns!(),
+    ") SELECT ",
+    values!(),
+    " FROM held RETURNING id) SELECT ",
+    others!(),
+    " FROM started"
+);
+
+/// Adds a session.
+pub(crate) fn insert(backend: DbBackend, session: &Session) -> Statement {
+    Statement::from_sql_and_values(backend, INSERT, row(session))
+}
+
+/// Adds a session if the password is still this one; a row with the number of other live sessions if it is.
+pub(crate) fn start(backend: DbBackend, session: &Session, password: &PasswordHash) -> Statement {
+    let sql = match backend {
+        DbBackend::Postgres => START_ON_POSTGRES,
+        _ => START_ON_SQLITE,
+    };
+    let values = row(session).into_iter().chain([password.as_str().into()]);
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+fn row(session: &Session) -> [Value; 20] {
+    let ends = session.idle_expires_at.min(session.expires_at);
+    let ends = session.revoked.map_or(ends, |revoked| ends.min(revoked.at));
+    let [used_1, used_2, used_3, used_4] = session.family.used_at;
+    [
+        (*session.id.as_uuid()).into(),
+        (*session.user.as_uuid()).into(),
+        session.client_id.as_str().into(),
+        session.scope.to_string().into(),
+        session.authenticated_at.as_unix_micros().into(),
+        session.created_at.as_unix_micros().into(),
+        session.last_seen_at.as_unix_micros().into(),
+        session.idle_expires_at.as_unix_micros().into(),
+        session.expires_at.as_unix_micros().into(),
+        micros(session.revoked.map(|revoked| revoked.at)).into(),
+        session.revoked.map(|revoked| revoked.reason.as_str()).into(),
+        session.ip.map(|ip| ip.to_string()).into(),
+        session.user_agent.as_deref().into(),
+        i64::from(session.family.generation).into(),
+        session.family.digest.0.to_vec().into(),
+        micros(used_1).into(),
+        micros(used_2).into(),
+        micros(used_3).into(),
+        micros(used_4).into(),
+        ends.as_unix_micros().into(),
+    ]
+}

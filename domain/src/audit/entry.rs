@@ -1,0 +1,273 @@
+//! An entry of the audit trail.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::Timestamp;
+use crate::ids::{AuditId, SessionId, UserId};
+use crate::origin::Origin;
+use crate::ports::ambient::Randomness;
+
+/// Who did what, on whom, from where, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditEntry {
+    /// Which entry.
+    pub id: AuditId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// On whom.
+    pub subject: Option<UserId>,
+    /// In or on which session.
+    pub session: Option<SessionId>,
+    /// From where.
+    pub ip: Option<IpAddr>,
+    /// What the client called itself.
+    pub user_agent: Option<String>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// More, in a few words; never a secret, never a text that a caller chose.
+    pub detail: Option<String>,
+}
+
+impl AuditEntry {
+    /// An act that succeeded, of `actor` and without a subject or a session yet.
+    pub fn new(at: Timestamp, random: &dyn Randomness, actor: Actor, action: Action, origin: &Origin) -> Self {
+        Self {
+            id: AuditId::new(at, random),
+            at,
+            actor,
+            action,
+            outcome: Outcome::Success,
+            subject: None,
+            session: None,
+            ip: origin.ip,
+            user_agent: origin.user_agent.clone(),
+            request_id: origin.request_id.clone(),
+            detail: None,
+        }
+    }
+
+    /// On whom.
+    #[must_use]
+    pub const fn on(mut self, subject: UserId) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// In or on which session.
+    #[must_use]
+    pub const fn in_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// It was refused.
+    #[must_use]
+    pub const fn refused(mut self, why: Refusal) -> Self {
+        self.outcome = Outcome::Refused(why);
+        self
+    }
+
+    /// More, in a few words.
+    #[must_use]
+    pub fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody who has said who they are.
+    Anonymous,
+    /// A user.
+    User(UserId),
+    /// An OAuth 2 client.
+    Client(String),
+    /// The operator, at the command line.
+    Operator,
+    /// The service itself.
+    Service,
+}
+
+impl Actor {
+    /// The kind, for storage and filters: `anonymous`, `user`, `client`, `operator` or `service`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator => "operator",
+            Self::Service => "service",
+        }
+    }
+
+    /// Which of its kind.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::User(id) => Some(id.to_string()),
+            Self::Client(id) => Some(id.clone()),
+            Self::Anonymous | Self::Operator | Self::Service => None,
+        }
+    }
+
+    /// Reads what [`Actor::kind`] and [`Actor::id`] wrote.
+    pub fn parse(kind: &str, id: Option<&str>) -> Option<Self> {
+        match (kind, id) {
+            ("anonymous", None) => Some(Self::Anonymous),
+            ("user", Some(id)) => id.parse().ok().map(Self::User),
+            ("client", Some(id)) => Some(Self::Client(id.to_owned())),
+            ("operator", None) => Some(Self::Operator),
+            ("service", None) => Some(Self::Service),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    /// `user:<id>`, `client:<id>`, or the kind alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            Some(id) => write!(f, "{}:{id}", self.kind()),
+            None => f.write_str(self.kind()),
+        }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$each])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The public name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// Reads the public name.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What was done, or tried.
+    Action {
+        /// An account was opened.
+        Register = "account.register",
+        /// Username or address were changed.
+        UpdateProfile = "account.update",
+        /// A password was changed.
+        ChangePassword = "password.change",
+        /// A password hash was replaced by a stronger one of the same password.
+        UpgradePassword = "password.upgrade",
+        /// An account was deleted.
+        DeleteAccount = "account.delete",
+        /// An account was brought in from elsewhere.
+        Import = "account.import",
+        /// Accounts were written out, without their password hashes.
+        Export = "account.export",
+        /// Accounts were written out, with their password hashes.
+        ExportHashes = "account.export_hashes",
+        /// Somebody signed in.
+        LogIn = "session.login",
+        /// Somebody presented a refresh token.
+        Refresh = "session.refresh",
+        /// A session was ended.
+        Revoke = "session.revoke",
+        /// All sessions of an account were ended.
+        RevokeAll = "session.revoke_all",
+        /// A signing key was made.
+        CreateKey = "key.create",
+    }
+}
+
+words! {
+    /// Why something was refused.
+    Refusal {
+        /// There is no such account.
+        UnknownAccount = "unknown_account",
+        /// The password was wrong.
+        WrongPassword = "wrong_password",
+        /// The account may not be used.
+        AccountDisabled = "account_disabled",
+        /// A refresh token was used again.
+        TokenReuse = "token_reuse",
+        /// Address or username belong to somebody else.
+        Taken = "taken",
+    }
+}
+
+/// How an act ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was refused.
+    Refused(Refusal),
+}
+
+impl Outcome {
+    /// The reason of a refusal.
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Success => None,
+            Self::Refused(why) => Some(why),
+        }
+    }
+}
+
+impl Serialize for Outcome {
+    /// `success`, or the reason.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.refusal().map_or("success", Refusal::as_str))
+    }
+}
+
+/// Which entries to look at; `None` filters nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Of this actor.
+    pub actor: Option<Actor>,
+    /// On this account.
+    pub subject: Option<UserId>,
+    /// Of this kind.
+    pub action: Option<Action>,
+    /// Not before this instant.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// Older than this entry: the last one of the page before, by its instant and id.
+    pub before: Option<(Timestamp, AuditId)>,
+    /// At most so many.
+    pub limit: u32,
+}

@@ -1,0 +1,69 @@
+//! The audit trail: what happened, kept for those who have to answer for it.
+
+mod entry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Failure;
+use crate::ports::ambient::{Clock, Randomness};
+use crate::ports::store::Store;
+
+pub use entry::{Action, Actor, AuditEntry, AuditQuery, Outcome, Refusal};
+
+use crate::origin::Origin;
+
+/// How many rows one unit of work removes.
+const PURGE_BATCH: u32 = 1_000;
+
+/// What can be done with the audit trail: [`page`](Audit::page), [`record`](Audit::record), [`purge`](Audit::purge).
+pub struct Audit {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+    retention: Duration,
+}
+
+impl Audit {
+    /// The capability over its ports; entries are kept for `retention`.
+    pub const fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+        retention: Duration,
+    ) -> Self {
+        Self { store, clock, random, retention }
+    }
+
+    /// The entries that match, the newest first.
+    pub async fn page(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Failure> {
+        let mut tx = self.store.begin().await?;
+        Ok(tx.audit().page(query).await?)
+    }
+
+    /// Records an act that changes nothing else.
+    pub async fn record(&self, actor: Actor, action: Action, detail: &str) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let entry = AuditEntry::new(now, &*self.random, actor, action, &Origin::default()).with(detail);
+        let mut tx = self.store.begin().await?;
+        tx.audit().append(entry).await?;
+        Ok(tx.commit(now, Vec::new()).await?)
+    }
+
+    /// Forgets entries whose retention is over; how many.
+    pub async fn purge(&self) -> Result<u64, Failure> {
+        let now = self.clock.now();
+        let mut gone = 0;
+        loop {
+            let mut tx = self.store.begin().await?;
+            let purged = tx.audit().purge(now.minus(self.retention), PURGE_BATCH).await?;
+            if purged > 0 {
+                tx.commit(now, Vec::new()).await?;
+            }
+            gone += purged;
+            if purged < u64::from(PURGE_BATCH) {
+                return Ok(gone);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Limits: how often somebody may knock.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::failure::BoxError;
+
+/// How often something may be done: `burst` times at once, and as many again spread over `period`. The bucket fills
+/// steadily (generic cell rate algorithm), so there is no instant at which all permits return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quota {
+    /// Permits of a full bucket, at least 1.
+    pub burst: u32,
+    /// How long an empty bucket takes to fill up, 1 ms to 1 day.
+    pub period: Duration,
+}
+
+/// What a bucket says to one who asks for a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Whether it was given.
+    pub granted: bool,
+    /// How many permits are left.
+    pub remaining: u32,
+    /// How long until the bucket is full again.
+    pub reset: Duration,
+    /// How long until the next permit; zero when this one was given.
+    pub retry_after: Duration,
+}
+
+/// Counts who knocks how often.
+#[async_trait]
+pub trait RateLimiter: Send + Sync {
+    /// Takes a permit out of the bucket `key`, if there is one; whoever is refused takes nothing. Of any number of
+    /// concurrent calls no more than the bucket holds MUST be granted. Buckets of different keys MUST NOT touch each
+    /// other, nor do those of one key with different quotas. One that has been full for long is forgotten. It MUST answer within 250 ms: an adapter whose server is
+    /// away goes on counting for itself and says so in the log and in its health, it never grants unseen.
+    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError>;
+}
+
+/// The limiter cannot count.
+#[derive(Debug, thiserror::Error)]
+#[error("the rate limiter is not available")]
+pub struct LimiterError(#[source] pub BoxError);

@@ -1,0 +1,42 @@
+//! How old the knowledge of revocations is.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::Timestamp;
+
+/// When this replica last learned from the store which sessions were revoked, and how long it may go without.
+#[derive(Debug)]
+pub struct Freshness {
+    learned_at: AtomicI64,
+    bound: Option<Duration>,
+}
+
+impl Freshness {
+    /// Beyond `bound` no token is accepted; `None` where nobody else can revoke anything, or where the operator prefers
+    /// stale knowledge to none.
+    pub const fn new(bound: Option<Duration>) -> Self {
+        Self { learned_at: AtomicI64::new(i64::MIN), bound }
+    }
+
+    /// Notes that everything committed before `at` is known.
+    pub fn learned(&self, at: Timestamp) {
+        self.learned_at.fetch_max(at.as_unix_micros(), Ordering::SeqCst);
+    }
+
+    /// When that was; `None` before the first time.
+    pub fn learned_at(&self) -> Option<Timestamp> {
+        let micros = self.learned_at.load(Ordering::SeqCst);
+        (micros != i64::MIN).then(|| Timestamp::from_unix_micros(micros))
+    }
+
+    /// Whether the knowledge is too old to accept a token by it.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.bound.is_some_and(|bound| self.learned_at().is_none_or(|at| now > at.plus(bound)))
+    }
+}
+
+/// This replica has not heard for too long which sessions were revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("revocations have not been read from the store for longer than the bound")]
+pub struct Stale;

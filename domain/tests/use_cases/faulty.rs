@@ -1,0 +1,95 @@
+//! A store whose commits fail while a test says so, and in which the units of racing tasks take turns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use portcullis_domain::Timestamp;
+use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
+use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
+use portcullis_domain::ports::tokens::KeyRepository;
+
+use crate::world::{World, policy};
+
+/// Whether commits fail.
+#[derive(Clone, Default)]
+pub(crate) struct Fault(Arc<AtomicBool>);
+
+impl Fault {
+    pub(crate) fn set(&self, fails: bool) {
+        self.0.store(fails, Ordering::SeqCst);
+    }
+}
+
+struct Faulty {
+    inner: Arc<dyn Store>,
+    fault: Fault,
+}
+
+struct FaultyTx {
+    inner: Box<dyn Tx>,
+    fault: Fault,
+}
+
+/// A world, and the switch that makes its commits fail.
+pub(crate) async fn faulty_world() -> (World, Fault) {
+    let fault = Fault::default();
+    let behind = fault.clone();
+    let world = World::with(policy(), move |ports| {
+        ports.store = Arc::new(Faulty { inner: ports.store.clone(), fault: behind });
+    });
+    (world.await, fault)
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
+        // Memory never waits: without this each task would run to its end before the next one begins.
+        tokio::task::yield_now().await;
+        Ok(Box::new(FaultyTx { inner: self.inner.begin().await?, fault: self.fault.clone() }))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl Tx for FaultyTx {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self.inner.users()
+    }
+
+    fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self.inner.credentials()
+    }
+
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self.inner.sessions()
+    }
+
+    fn revocations(&mut self) -> &mut dyn RevocationRepository {
+        self.inner.revocations()
+    }
+
+    fn attempts(&mut self) -> &mut dyn AttemptRepository {
+        self.inner.attempts()
+    }
+
+    fn audit(&mut self) -> &mut dyn AuditRepository {
+        self.inner.audit()
+    }
+
+    fn keys(&mut self) -> &mut dyn KeyRepository {
+        self.inner.keys()
+    }
+
+    async fn commit(self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
+        if self.fault.0.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the connection broke".into()));
+        }
+        self.inner.commit(at, effects).await
+    }
+}

@@ -1,0 +1,176 @@
+//! What the binary can be told to do.
+
+mod audit;
+mod export;
+mod follow;
+mod healthcheck;
+mod import;
+mod intake;
+mod keys;
+mod migrate;
+mod report;
+mod serve;
+mod users;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use portcullis::config::{self, Sources};
+use portcullis::{Config, openapi};
+
+use audit::AuditCommand;
+use keys::Keys;
+use migrate::Migrate;
+use users::Users;
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// An authentication service: one binary, embedded or on PostgreSQL and RabbitMQ.
+#[derive(Parser)]
+#[command(name = "portcullis", version, about)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings by flag; secrets come from the environment or files only.
+#[derive(Args)]
+struct SettingFlags {
+    /// A TOML file with settings; see `portcullis config template`.
+    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Port of the public listener.
+    #[arg(long, global = true, value_name = "PORT")]
+    port: Option<u16>,
+    /// Address of the public listener.
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// error, warn, info, debug or trace.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve requests.
+    Serve,
+    /// Serve on this machine with an embedded database in ./data, and show how to begin.
+    Dev,
+    /// Bring the database schema up to date, or tell how far it is.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Look at the signing keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Bring accounts in from elsewhere, or write them out.
+    #[command(subcommand)]
+    Users(Users),
+    /// Look at what happened.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask the service on this machine whether it is ready; exits with 1 when it is not.
+    Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check every value.
+    Check,
+    /// Print every value with its origin; secrets are redacted.
+    Print(Json),
+    /// Print a commented file with every setting.
+    Template,
+}
+
+#[derive(Args)]
+struct Json {
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+impl SettingFlags {
+    fn sources(&self) -> Sources {
+        let mut sources = Sources { file: self.config.clone(), ..Sources::from_process() };
+        if let Some(port) = self.port {
+            sources.flags.push(("server.port", port.to_string(), "--port"));
+        }
+        if let Some(host) = &self.host {
+            sources.flags.push(("server.host", host.clone(), "--host"));
+        }
+        if let Some(level) = &self.log_level {
+            sources.flags.push(("log.level", level.clone(), "--log-level"));
+        }
+        sources
+    }
+}
+
+pub(crate) fn run(cli: Cli) -> Outcome {
+    let sources = cli.settings.sources();
+    match cli.command {
+        Command::Serve => serve::serve(Config::load(&sources)?, false),
+        Command::Dev => serve::serve(Config::load(&sources)?, true),
+        Command::Migrate(command) => migrate::migrate(&Config::load(&sources)?, &command),
+        Command::Keys(Keys::List(Json { json })) => keys::list(&Config::load(&sources)?, json),
+        Command::Users(command) => users::users(&Config::load(&sources)?, command),
+        Command::Audit(AuditCommand::Tail(tail)) => audit::tail(&Config::load(&sources)?, &tail),
+        Command::Config(ConfigCommand::Check) => {
+            Config::load(&sources)?;
+            say("the configuration is fine\n")
+        }
+        Command::Config(ConfigCommand::Print(Json { json })) => say(&config::print(&sources, json)?),
+        Command::Config(ConfigCommand::Template) => say(&config::template()),
+        Command::Openapi => say(&format!("{}\n", openapi(&Config::load(&sources)?))),
+        Command::Healthcheck => healthcheck::healthcheck(&Config::load(&sources)?),
+    }
+}
+
+/// Tells on standard error what went wrong and why, in a line.
+pub(crate) fn complain(error: &dyn std::error::Error) {
+    tell(&with_causes(error));
+}
+
+fn tell(complaint: &str) {
+    // Nobody is left to be told when standard error is closed.
+    drop(writeln!(std::io::stderr(), "portcullis: {complaint}"));
+}
+
+/// What went wrong, and why, in a line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !line.contains(&text) {
+            line.push_str(&format!(": {text}"));
+        }
+        cause = inner.source();
+    }
+    line
+}
+
+/// The command cannot be done as it was given: exit code 2, like every mistake in the use of this program.
+fn misused(complaint: &str) -> ExitCode {
+    tell(complaint);
+    ExitCode::from(2)
+}
+
+fn say(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("portcullis").enable_all().build()
+}

@@ -1,0 +1,52 @@
+//! `portcullis serve` and `portcullis dev`.
+
+use std::process::ExitCode;
+
+use portcullis::{Config, build, telemetry};
+
+use super::{Outcome, runtime, say};
+
+/// Serves until it is told to stop.
+pub(super) fn serve(config: Config, dev: bool) -> Outcome {
+    telemetry::start_log(&config.log)?;
+    // Only the first installation counts, and this is the first.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    runtime(config.server.threads)?.block_on(async move {
+        let signal = shutdown()?;
+        if config.tokens.issuer.is_none() && !dev {
+            tracing::warn!("tokens.issuer is not set: tokens name http://localhost as their issuer");
+        }
+        let service = build(config).await?;
+        let issuer = service.issuer().to_owned();
+        let running = service.start().await?;
+        if dev {
+            say(&welcome(&issuer))?;
+        }
+        running.until(signal).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// SIGTERM or SIGINT. The handlers stand before anything is started, so that no early signal is lost.
+pub(super) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn welcome(issuer: &str) -> String {
+    format!(
+        "\nPortcullis is ready at {issuer}   (API reference: {issuer}/docs)\n\n\
+         Get a token:\n\n  \
+         curl -s {issuer}/api/v1/auth/register -H 'content-type: application/json' \\\n    \
+         -d '{{\"email\":\"ada@example.com\",\"password\":\"correct-horse-battery\"}}'\n  \
+         curl -s {issuer}/api/v1/auth/login -H 'content-type: application/json' \\\n    \
+         -d '{{\"login\":\"ada@example.com\",\"password\":\"correct-horse-battery\"}}'\n\n"
+    )
+}
