@@ -79,11 +79,13 @@ async fn fill(address: &str) {
     }
 }
 
-fn amqp_url() -> String {
+/// Where the broker is.
+pub(crate) fn amqp_url() -> String {
     variable("PORTCULLIS_TEST_AMQP").unwrap_or_else(|| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
 }
 
-async fn open() -> Connection {
+/// A connection to the broker.
+pub(crate) async fn open() -> Connection {
     let text = amqp_url();
     let url = url::Url::parse(&text).expect("PORTCULLIS_TEST_AMQP is a URL");
     let (host, port) = (url.host_str().expect("a host"), url.port().unwrap_or(5672));

@@ -5,9 +5,11 @@
 mod closed;
 mod drain;
 mod hashing;
+mod line;
 mod open;
 mod place;
 mod race;
+mod revoke;
 mod seed;
 mod service;
 mod start;
@@ -55,6 +57,7 @@ fn main() {
         tokens::run(&plan, &mut table).await;
         race::run(&plan, &mut table).await;
         drain::run(&plan, &mut table).await;
+        revoke::run(&plan, &mut table).await;
     });
     table.print();
 }

@@ -39,7 +39,7 @@ impl Claims {
         &self.0.issuer
     }
 
-    /// `sub`: whom the token speaks for; a user's id, or a client's for a client of its own right.
+    /// `sub`: a user's id, or the `client_id` of a client in its own name; [`Claims::speaks_for`] tells which.
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
@@ -64,7 +64,7 @@ impl Claims {
         &self.0.id
     }
 
-    /// `sid`: the session it belongs to, when it belongs to one.
+    /// `sid`: the session it belongs to, when it is a user's.
     pub fn session(&self) -> Option<&str> {
         self.0.session.as_deref()
     }

@@ -19,8 +19,8 @@
 //! JWT (RFC 9068; ES256, EdDSA, RS256) and PASETO (v4.public) go through the same call.
 //!
 //! # What is checked
-//! Form, size (8 KiB), `typ`, the key and its own algorithm, the signature, `iss`, `aud`, `exp`, `nbf`, `iat`, and
-//! whether the session or the subject was revoked. A token is read in one strict spelling only; nothing in it ever
+//! Form, size (8 KiB), `typ`, the key and its own algorithm, the signature, `iss`, `aud`, `exp`, `nbf`, `iat`, that it
+//! is either a user's or a client's own ([`Subject`]), and whether it, its session, client or subject was revoked. A token is read in one strict spelling only; nothing in it ever
 //! chooses where keys come from or how it is verified (RFC 8725). See [`Rejected`] for every reason to refuse.
 //!
 //! # When the issuer is away
@@ -29,8 +29,9 @@
 //! only reason (with [`Rejected::Stale`]) that is a 503 rather than a 401.
 //!
 //! # Revocations
-//! A [`Feed`] tells of ended sessions, disabled accounts and withdrawn keys: over RabbitMQ (feature `amqp`,
-//! `amqp::AmqpFeed`), or from the service itself ([`ManualFeed`]). [`Staleness`] says what happens to tokens that may
+//! A [`Feed`] tells of ended sessions, deleted accounts and clients, and withdrawn keys: over RabbitMQ (feature `amqp`,
+//! `amqp::AmqpFeed`), by asking the issuer (feature `poll`, `poll::PollFeed`), or from the service itself
+//! ([`ManualFeed`]). [`Staleness`] says what happens to tokens that may
 //! have been revoked unheard. Without a feed a revoked token lives until it expires.
 //!
 //! # Features
@@ -38,6 +39,7 @@
 //! |---|---|
 //! | `discovery` (default) | finds and fetches keys over HTTP |
 //! | `amqp` | the revocation feed over RabbitMQ |
+//! | `poll` | the revocation feed from the issuer itself, without a broker |
 //! | `poem` | extractor and middlewares for poem |
 //! | `tower` | layers for axum, tonic and others |
 //! | `testing` | an issuer, a clock and a feed for the tests of services |
@@ -68,10 +70,13 @@ mod paseto;
 mod payload;
 #[cfg(feature = "poem")]
 pub mod poem;
+#[cfg(feature = "poll")]
+pub mod poll;
 mod refresh;
 mod rejected;
 mod revocations;
 mod status;
+mod subject;
 #[cfg(any(feature = "discovery", feature = "amqp"))]
 mod task;
 #[cfg(feature = "testing")]
@@ -92,6 +97,7 @@ pub use revocations::{
     Feed, FeedGuard, FeedSink, FeedStatus, ManualFeed, ManualFeedHandle, Staleness, UnreadableEvent,
 };
 pub use status::Status;
+pub use subject::Subject;
 pub use verifier::Verifier;
 
 /// The code of the guide is compiled.

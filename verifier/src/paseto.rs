@@ -1,13 +1,13 @@
 //! Access tokens as PASETO v4.public.
 //!
-//! The PASETO library reads the form and the keys; the signature is checked by the library that checks all others.
+//! The PASETO library reads the keys; the signature is checked by the library that checks all others.
 
 use std::sync::Arc;
 
-use pasetors::token::{Public, UntrustedToken};
-use pasetors::version4::{PublicToken, V4};
+use pasetors::version4::PublicToken;
 
 use crate::algorithm::Algorithm;
+use crate::base64url;
 use crate::claims::Body;
 use crate::header;
 use crate::instant::Rfc3339;
@@ -24,18 +24,16 @@ pub(crate) fn is(token: &str) -> bool {
 
 /// The claims of a token that one of the issuer's keys signed, without an implicit assertion.
 pub(crate) fn read(keys: &KeySet, allowed: &[Algorithm], token: &str) -> Result<Body, Rejected> {
-    let (rest, footer) = token.rsplit_once('.').ok_or(Rejected::Malformed)?;
-    if rest.get(PublicToken::HEADER.len()..).is_none_or(str::is_empty) {
-        return Err(Rejected::Malformed);
-    }
+    let segments = token.strip_prefix(PublicToken::HEADER).and_then(|rest| rest.split_once('.'));
+    let (message, footer) = segments.filter(|(message, _)| !message.is_empty()).ok_or(Rejected::Malformed)?;
     let key = key(keys, footer)?;
     if !allowed.contains(&Algorithm::V4Public) {
         return Err(Rejected::Algorithm);
     }
-    let untrusted = UntrustedToken::<Public, V4>::try_from(token).map_err(|_| Rejected::Malformed)?;
-    let message = untrusted.untrusted_message();
+    let decode = |segment| base64url::decode(segment).ok_or(Rejected::Malformed);
+    let (message, footer) = (decode(message)?, decode(footer)?);
     let (payload, signature) = message.split_last_chunk::<SIGNATURE>().ok_or(Rejected::Malformed)?;
-    let signed = pre_authentication_encoding(payload, untrusted.untrusted_footer());
+    let signed = pre_authentication_encoding(payload, &footer);
     if !key.accepts(&signed, signature) {
         return Err(Rejected::Signature);
     }

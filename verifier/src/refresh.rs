@@ -44,7 +44,8 @@ impl Refresh {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         // Subscribed under the lock: the end of this fetch cannot be missed.
         let ended = self.ended.subscribe();
-        if !orders.is_due {
+        // What the issuer asked for is about to begin: that fetch will do.
+        if !orders.is_due && !orders.is_urgent {
             if orders.began.is_some_and(|began| began.elapsed() < self.floor) {
                 return None;
             }

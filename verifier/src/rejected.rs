@@ -32,6 +32,10 @@ pub enum Rejected {
     /// Meant for another service.
     #[error("the token is for another audience")]
     Audience,
+    /// It is neither a user's nor a client's own: it has no session, and its `sub` is not its `client_id`, or has the
+    /// form of a user's id.
+    #[error("the token speaks for nobody")]
+    Subject,
     /// Its time is over.
     #[error("the token has expired")]
     Expired,
@@ -45,7 +49,7 @@ pub enum Rejected {
     /// It is bound to a key of the client (`cnf`), which nobody here checks.
     #[error("the token is bound to a key of the client")]
     Bound,
-    /// Its session, or all of its subject, was revoked.
+    /// It was revoked, or its session, its client, or all of its subject.
     #[error("the token was revoked")]
     Revoked,
     /// It was issued before or while revocations could not be heard, and [`Staleness::RefuseBeyond`] asks for more.

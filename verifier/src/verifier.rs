@@ -146,7 +146,7 @@ impl Inner {
         Ok(claims)
     }
 
-    /// What does not change as long as the keys do not: form, signature, issuer, audience, kind.
+    /// What does not change as long as the keys do not: form, signature, issuer, audience, subject, kind.
     fn read(&self, token: &str) -> Result<Claims, Rejected> {
         let keys = self.keyring.current();
         if keys.is_empty() {
@@ -159,6 +159,9 @@ impl Inner {
         }
         if !self.audiences.contains(&body.audience) {
             return Err(Rejected::Audience);
+        }
+        if !body.is_of_one_kind() {
+            return Err(Rejected::Subject);
         }
         let life = u64::try_from(body.expires_at.saturating_sub(body.issued_at)).unwrap_or(0);
         if life > self.longest_life.as_secs() {

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode, redirect};
 use url::Url;
 
 use super::freshness;
@@ -43,19 +43,19 @@ impl NoAnswer {
     pub(crate) fn new(url: &Url, why: impl Into<String>) -> Self {
         Self { url: url.clone(), why: why.into() }
     }
+}
 
-    /// The innermost cause says most, and repeats no URL.
-    fn of(url: &Url, error: &reqwest::Error) -> Self {
-        if error.is_timeout() {
-            return Self::new(url, "no answer in time");
-        }
-        let mut cause = error.source();
-        while let Some(next) = cause.and_then(|cause| cause.source()) {
-            cause = Some(next);
-        }
-        let why = cause.map_or_else(|| "no answer".to_owned(), ToString::to_string);
-        Self::new(url, why.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+/// The innermost cause says most, and repeats no URL.
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
     }
+    let mut cause = error.source();
+    while let Some(next) = cause.and_then(|cause| cause.source()) {
+        cause = Some(next);
+    }
+    let why = cause.map_or_else(|| "no answer".to_owned(), ToString::to_string);
+    why.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// Follows no redirects: keys come from where they are said to be.
@@ -63,6 +63,7 @@ pub(crate) fn client(plain_http: bool) -> Result<Client, BuildError> {
     Client::builder()
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
+        .connect_timeout(TIMEOUT)
         .https_only(!plain_http)
         .pool_max_idle_per_host(1)
         .user_agent(concat!("portcullis-verifier/", env!("CARGO_PKG_VERSION")))
@@ -79,7 +80,7 @@ pub(crate) async fn get(client: &Client, url: &Url, etag: Option<&HeaderValue>, 
     if new {
         request = request.header(CACHE_CONTROL, "no-cache");
     }
-    let mut response = request.send().await.map_err(|error| NoAnswer::of(url, &error))?;
+    let response = request.send().await.map_err(|error| NoAnswer::new(url, innermost(&error)))?;
     let fresh_for = freshness::of(response.headers());
     match response.status() {
         StatusCode::OK => {}
@@ -87,12 +88,18 @@ pub(crate) async fn get(client: &Client, url: &Url, etag: Option<&HeaderValue>, 
         other => return Ok(Answer::Status(other)),
     }
     let etag = response.headers().get(ETAG).cloned();
+    let body = body(response, MAX_BYTES).await.map_err(|why| NoAnswer::new(url, why))?;
+    Ok(Answer::Document(Document { body, etag, fresh_for }))
+}
+
+/// The whole body, if it is no larger than this; or why it is not there.
+pub(crate) async fn body(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|error| NoAnswer::of(url, &error))? {
-        if body.len() + part.len() > MAX_BYTES {
-            return Err(NoAnswer::new(url, "the document is too large"));
+    while let Some(part) = response.chunk().await.map_err(|error| innermost(&error))? {
+        if body.len() + part.len() > most {
+            return Err("the document is too large".to_owned());
         }
         body.extend_from_slice(&part);
     }
-    Ok(Answer::Document(Document { body, etag, fresh_for }))
+    Ok(body)
 }

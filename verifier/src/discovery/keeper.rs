@@ -19,6 +19,8 @@ const LONGEST_WITHOUT: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 /// Between two fetches that the issuer itself asks for.
 const URGENT_PAUSE: Duration = Duration::from_secs(1);
+/// The issuer said that its keys had changed, and they had not: a replica may not have heard of it yet.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
 /// All verifiers hear of a change at once, and should not all ask at once.
 const SPREAD: Duration = Duration::from_millis(250);
 
@@ -38,20 +40,24 @@ impl Keeper {
     /// Until it is aborted.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new(SHORTEST);
-        let mut pause = Duration::ZERO;
+        let (mut pause, mut looks_again) = (Duration::ZERO, false);
         loop {
-            if self.refresh.next(pause).await {
+            let is_urgent = self.refresh.next(pause).await;
+            if is_urgent {
                 self.hold_back().await;
             }
-            let new = self.refresh.begin();
-            pause = match self.fetch(new).await {
-                Ok(fresh_for) => {
+            let new = self.refresh.begin() || looks_again;
+            let fetched = self.fetch(new).await;
+            looks_again = is_urgent && matches!(fetched, Ok((false, _)));
+            pause = match fetched {
+                Ok((_, fresh_for)) => {
                     backoff.reset();
                     if self.refresh.end(None) {
                         tracing::info!(keys = self.keyring.current().len(), "the issuer's keys are known");
                     }
                     // Somewhat earlier than they go stale, and not all verifiers at once.
-                    fresh_for.mul_f64(0.8 + 0.15 * chance())
+                    let usual = fresh_for.mul_f64(0.8 + 0.15 * chance());
+                    if looks_again { SECOND_LOOK } else { usual }
                 }
                 Err(error) => {
                     let has_keys = !self.keyring.current().is_empty();
@@ -64,12 +70,13 @@ impl Keeper {
         }
     }
 
-    async fn fetch(&mut self, new: bool) -> Result<Duration, String> {
+    /// Whether the keys have changed, and for how long they are fresh.
+    async fn fetch(&mut self, new: bool) -> Result<(bool, Duration), String> {
         let fetched = tokio::time::timeout(TIMEOUT, self.source.fetch(new)).await;
         let fetched = fetched.map_err(|_| "no answer in time".to_owned())?;
         let confirmed = fetched.fresh_for.is_ok().then(|| self.clock.uptime());
-        self.keyring.install(fetched.keys, confirmed);
-        fetched.fresh_for.map_err(|error| error.to_string())
+        let changed = self.keyring.install(fetched.keys, confirmed);
+        fetched.fresh_for.map(|fresh_for| (changed, fresh_for)).map_err(|error| error.to_string())
     }
 
     async fn hold_back(&self) {

@@ -97,11 +97,11 @@ impl Keyring {
         changed
     }
 
-    /// Drops a key for ever.
-    pub(crate) fn withdraw(&self, kid: &str) {
+    /// Drops a key for ever; whether that is news.
+    pub(crate) fn withdraw(&self, kid: &str) -> bool {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if state.withdrawn.iter().any(|known| known == kid) {
-            return;
+            return false;
         }
         if state.withdrawn.len() == WITHDRAWN {
             state.withdrawn.pop_front();
@@ -110,6 +110,7 @@ impl Keyring {
         let rest = KeySet::clone(&state.current).without(&state.withdrawn);
         state.current = Arc::new(rest);
         self.generation.fetch_add(1, Ordering::Release);
+        true
     }
 }
 
@@ -143,12 +144,13 @@ mod tests {
         let ring = Keyring::new();
         ring.install(set(&["a", "b"]), None);
         let before = ring.generation();
-        ring.withdraw("a");
+        assert!(ring.withdraw("a"));
+        assert!(!ring.withdraw("a"), "that is no news");
         assert_eq!((ring.current().len(), ring.generation()), (1, before + 1));
         assert!(!ring.install(set(&["a", "b"]), None));
         assert_eq!(ring.current().len(), 1);
         for other in 0..WITHDRAWN * 2 {
-            ring.withdraw(&other.to_string());
+            assert!(ring.withdraw(&other.to_string()));
         }
         assert_eq!(ring.state.read().expect("a lock").withdrawn.len(), WITHDRAWN);
     }

@@ -14,10 +14,24 @@ pub struct UnreadableEvent;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
     Nothing,
-    Session { session: String, until: i64 },
-    Subject { subject: String, issued_by: i64 },
+    /// The tokens with this `sid`, or the one with this `jti`.
+    Grant {
+        id: String,
+        until: i64,
+    },
+    /// What this client got in its own name.
+    Client {
+        id: String,
+        until: i64,
+    },
+    Subject {
+        subject: String,
+        issued_by: i64,
+    },
     Keys,
-    KeyWithdrawn { kid: String },
+    KeyWithdrawn {
+        kid: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -33,6 +47,18 @@ struct Envelope {
 #[derive(Deserialize)]
 struct SessionRevoked {
     session_id: String,
+    until: String,
+}
+
+#[derive(Deserialize)]
+struct TokenRevoked {
+    token_id: String,
+    until: String,
+}
+
+#[derive(Deserialize)]
+struct ClientDeleted {
+    client_id: String,
     until: String,
 }
 
@@ -56,8 +82,15 @@ pub(crate) fn read(json: &[u8], issuer: &str) -> Result<News, UnreadableEvent> {
     match kind.as_str() {
         "portcullis.session.revoked.v1" => {
             let SessionRevoked { session_id, until } = of(data)?;
-            // `until` may have a fraction; the tokens' own instants have none.
-            Ok(News::Session { session: session_id, until: instant(&until)?.saturating_add(1) })
+            Ok(News::Grant { id: session_id, until: end(&until)? })
+        }
+        "portcullis.token.revoked.v1" => {
+            let TokenRevoked { token_id, until } = of(data)?;
+            Ok(News::Grant { id: token_id, until: end(&until)? })
+        }
+        "portcullis.client.deleted.v1" => {
+            let ClientDeleted { client_id, until } = of(data)?;
+            Ok(News::Client { id: client_id, until: end(&until)? })
         }
         "portcullis.user.deleted.v1" => Ok(News::Subject { subject: of::<User>(data)?.user_id, issued_by: i64::MAX }),
         // The account may be opened again: later tokens are good.
@@ -72,6 +105,11 @@ pub(crate) fn read(json: &[u8], issuer: &str) -> Result<News, UnreadableEvent> {
 
 fn of<T: for<'a> Deserialize<'a>>(data: Value) -> Result<T, UnreadableEvent> {
     serde_json::from_value(data).map_err(|_| UnreadableEvent)
+}
+
+/// `until` may have a fraction; the tokens' own instants have none.
+fn end(text: &str) -> Result<i64, UnreadableEvent> {
+    Ok(instant(text)?.saturating_add(1))
 }
 
 fn instant(text: &str) -> Result<i64, UnreadableEvent> {
@@ -100,9 +138,15 @@ mod tests {
     #[test]
     fn an_event_says_what_is_revoked() {
         let at = 1_767_225_600;
-        let revoked = json!({"user_id": "u", "session_id": "s", "until": "2026-01-01T00:15:00.25Z", "reason": "x"});
+        let until = "2026-01-01T00:15:00.25Z";
+        let revoked = json!({"user_id": "u", "session_id": "s", "until": until, "reason": "x"});
+        let token = json!({"token_id": "j", "client_id": "c", "until": until});
+        let deleted = json!({"client_id": "c", "until": until});
         for (kind, data, expected) in [
-            ("portcullis.session.revoked.v1", revoked, News::Session { session: "s".into(), until: at + 901 }),
+            ("portcullis.session.revoked.v1", revoked, News::Grant { id: "s".into(), until: at + 901 }),
+            ("portcullis.token.revoked.v1", token, News::Grant { id: "j".into(), until: at + 901 }),
+            ("portcullis.client.deleted.v1", deleted, News::Client { id: "c".into(), until: at + 901 }),
+            ("portcullis.client.secret_rotated.v1", json!({"client_id": "c"}), News::Nothing),
             (
                 "portcullis.user.deleted.v1",
                 json!({"user_id": "u"}),
@@ -136,6 +180,10 @@ mod tests {
             ("portcullis.session.revoked.v1", json!({"session_id": "s"})),
             ("portcullis.session.revoked.v1", json!({"session_id": "s", "until": "soon"})),
             ("portcullis.session.revoked.v1", json!({"session_id": 1, "until": "2026-01-01T00:15:00Z"})),
+            ("portcullis.token.revoked.v1", json!({"client_id": "c", "until": "2026-01-01T00:15:00Z"})),
+            ("portcullis.token.revoked.v1", json!({"token_id": "j"})),
+            ("portcullis.client.deleted.v1", json!({"client_id": "c"})),
+            ("portcullis.client.deleted.v1", json!({"client_id": "c", "until": 1})),
             ("portcullis.user.deleted.v1", json!({})),
             ("portcullis.user.disabled.v1", json!(null)),
             ("portcullis.keys.revoked.v1", json!({})),

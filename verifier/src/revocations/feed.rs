@@ -39,9 +39,27 @@ pub struct FeedSink {
 }
 
 impl FeedSink {
-    /// A session has ended: its tokens are refused until `until` (seconds since 1970), when they have all expired.
+    /// A session has ended: its tokens (`sid`) are refused until `until` (seconds since 1970), when they have all
+    /// expired.
     pub fn revoke_session(&self, session: &str, until: i64) {
-        self.revocations.revoke_session(session, until, self.now());
+        self.revoke_grant(session, until);
+    }
+
+    /// One token is revoked: the one with this `jti`, until `until` (seconds since 1970), when it has expired.
+    pub fn revoke_token(&self, id: &str, until: i64) {
+        self.revoke_grant(id, until);
+    }
+
+    /// The tokens with this `sid`, or the one with this `jti`, are refused until `until` (seconds since 1970), when they
+    /// have all expired.
+    pub fn revoke_grant(&self, id: &str, until: i64) {
+        self.revocations.revoke_grant(id, until, self.now());
+    }
+
+    /// A client is gone: the tokens that it got in its own name are refused until `until` (seconds since 1970), when
+    /// they have all expired. Tokens of users who signed in through it belong to their sessions.
+    pub fn revoke_client(&self, client_id: &str, until: i64) {
+        self.revocations.revoke_client(client_id, until, self.now());
     }
 
     /// All tokens of `subject` that were issued at `issued_by` (seconds since 1970) or before are refused.
@@ -51,8 +69,9 @@ impl FeedSink {
 
     /// A key must not be trusted any more: its tokens are refused from here on, and it never comes back.
     pub fn withdraw_key(&self, kid: &str) {
-        self.keyring.withdraw(kid);
-        self.fetch_keys();
+        if self.keyring.withdraw(kid) {
+            self.fetch_keys();
+        }
     }
 
     /// The issuer's keys have changed: fetches them.
@@ -70,7 +89,8 @@ impl FeedSink {
     pub fn event(&self, json: &[u8]) -> Result<bool, UnreadableEvent> {
         match event::read(json, &self.issuer)? {
             News::Nothing => return Ok(false),
-            News::Session { session, until } => self.revoke_session(&session, until),
+            News::Grant { id, until } => self.revoke_grant(&id, until),
+            News::Client { id, until } => self.revoke_client(&id, until),
             News::Subject { subject, issued_by } => self.revoke_subject(&subject, issued_by),
             News::Keys => self.fetch_keys(),
             News::KeyWithdrawn { kid } => self.withdraw_key(&kid),
@@ -87,7 +107,9 @@ impl FeedSink {
 
     /// Everything that was said until now has been heard, and will be from here on.
     pub fn caught_up(&self) {
-        self.revocations.hearing.caught_up();
+        if self.revocations.hearing.caught_up() {
+            tracing::info!(issuer = %self.issuer, "revocations are heard, and none was missed");
+        }
     }
 
     /// Nothing is heard, probably for as long as `ago`.
@@ -107,7 +129,7 @@ impl FeedSink {
         self.revocations.hearing.miss(self.now());
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         seconds(self.clock.now())
     }
 }

@@ -82,11 +82,11 @@ impl Hearing {
         true
     }
 
-    /// Everything was heard, without a gap.
-    pub(crate) fn caught_up(&self) {
+    /// Everything was heard, without a gap. Whether that is news.
+    pub(crate) fn caught_up(&self) -> bool {
         self.gap_issued_by.store(NONE, Ordering::Release);
         self.gap_length.store(0, Ordering::Release);
-        self.lost.store(HEARD, Ordering::Release);
+        self.lost.swap(HEARD, Ordering::AcqRel) != HEARD
     }
 
     /// Nothing is heard since `at`. Whether that is news.
@@ -180,7 +180,8 @@ mod tests {
     fn a_gap_within_the_bound_is_forgiven_and_a_longer_one_is_not() {
         let hearing = Hearing::new();
         hearing.expect();
-        hearing.caught_up();
+        assert!(hearing.caught_up());
+        assert!(!hearing.caught_up(), "that is no news");
         assert!(hearing.lose(at(100)));
         assert_eq!(hearing.check(STRICT, 50, || at(130)), Ok(()));
         assert_eq!(hearing.check(STRICT, 50, || at(131)), Err(Rejected::Stale));
@@ -191,7 +192,7 @@ mod tests {
         assert!(hearing.connected(1_231, at(231)));
         assert_eq!(hearing.check(STRICT, 1_231, || at(232)), Err(Rejected::Unheard));
         assert_eq!(hearing.check(STRICT, 1_232, || at(232)), Ok(()));
-        hearing.caught_up();
+        assert!(!hearing.caught_up());
         assert_eq!(hearing.check(STRICT, 50, || at(232)), Ok(()));
         assert_eq!(hearing.status(1_233, at(233), at(900)), FeedStatus::Current);
     }

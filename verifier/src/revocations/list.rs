@@ -1,4 +1,4 @@
-//! Revoked sessions and subjects, forgotten when no token of theirs can be alive.
+//! What is revoked, forgotten when no token of it can be alive.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,15 @@ use crate::claims::Body;
 /// As many may be out of date before somebody looks.
 const FEW: usize = 1024;
 
+/// An id → until when its revocation matters.
+type Ends = HashMap<Box<str>, i64>;
+
 #[derive(Default)]
 pub(crate) struct List {
-    /// Session → until when it matters.
-    sessions: HashMap<Box<str>, i64>,
+    /// Sessions (`sid`), and tokens that belong to none (`jti`): the ids of one issuer differ.
+    grants: Ends,
+    /// Clients, by the `client_id` of the tokens that they got in their own name.
+    clients: Ends,
     subjects: HashMap<Box<str>, Cut>,
     /// How many there may be before the next look for those that are over.
     next_look: usize,
@@ -23,12 +28,13 @@ struct Cut {
 }
 
 impl List {
-    pub(crate) fn revoke_session(&mut self, session: &str, until: i64, now: i64) {
-        if until <= now {
-            return;
-        }
-        let known = self.sessions.entry(session.into()).or_insert(until);
-        *known = until.max(*known);
+    pub(crate) fn revoke_grant(&mut self, id: &str, until: i64, now: i64) {
+        note(&mut self.grants, id, until, now);
+        self.tidy(now);
+    }
+
+    pub(crate) fn revoke_client(&mut self, id: &str, until: i64, now: i64) {
+        note(&mut self.clients, id, until, now);
         self.tidy(now);
     }
 
@@ -40,12 +46,17 @@ impl List {
     }
 
     pub(crate) fn has(&self, token: &Body) -> bool {
-        token.session.as_deref().is_some_and(|session| self.sessions.contains_key(session))
+        let of_its_own = || match token.session.as_deref() {
+            Some(session) => self.grants.contains_key(session),
+            None => self.clients.contains_key(token.client_id.as_str()),
+        };
+        self.grants.contains_key(token.id.as_str())
+            || of_its_own()
             || self.subjects.get(token.subject.as_str()).is_some_and(|cut| token.issued_at <= cut.issued_by)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.sessions.len() + self.subjects.len()
+        self.grants.len() + self.clients.len() + self.subjects.len()
     }
 
     /// Forgets what is over, whenever the list has doubled: each entry pays for a look or two.
@@ -53,9 +64,18 @@ impl List {
         if self.len() < self.next_look.max(FEW) {
             return;
         }
-        self.sessions.retain(|_, until| *until > now);
+        self.grants.retain(|_, until| *until > now);
+        self.clients.retain(|_, until| *until > now);
         self.subjects.retain(|_, cut| cut.until > now);
         self.next_look = self.len().saturating_mul(2);
+    }
+}
+
+/// The later end counts; what is over when it is said is not kept.
+fn note(ends: &mut Ends, id: &str, until: i64, now: i64) {
+    if until > now {
+        let known = ends.entry(id.into()).or_insert(until);
+        *known = until.max(*known);
     }
 }
 
@@ -67,10 +87,14 @@ mod tests {
         Body { session: Some(session.into()), subject: subject.into(), issued_at, ..Body::default() }
     }
 
+    fn client_token(id: &str, client_id: &str) -> Body {
+        Body { id: id.into(), subject: client_id.into(), client_id: client_id.into(), ..Body::default() }
+    }
+
     #[test]
     fn a_session_is_revoked_by_its_id_and_a_subject_up_to_an_instant() {
         let mut list = List::default();
-        list.revoke_session("s", 900, 0);
+        list.revoke_grant("s", 900, 0);
         list.revoke_subject("u", 10, 900, 0);
         assert!(list.has(&token("s", "x", 100)));
         assert!(list.has(&token("t", "u", 10)));
@@ -79,11 +103,27 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_revoked_by_its_own_id_and_a_client_with_all_that_it_got_in_its_own_name() {
+        let mut list = List::default();
+        list.revoke_grant("j", 900, 0);
+        list.revoke_client("reports", 900, 0);
+        assert!(list.has(&client_token("j", "billing")));
+        assert!(list.has(&client_token("k", "reports")));
+        assert!(!list.has(&client_token("k", "billing")));
+        assert!(list.has(&Body { id: "j".into(), ..token("s", "u", 0) }), "a user's token has an id, too");
+        let through_it = Body { client_id: "reports".into(), ..token("s", "u", 0) };
+        assert!(!list.has(&through_it), "a user's token ends with the session, not with the client");
+    }
+
+    #[test]
     fn a_later_word_only_ever_revokes_more() {
         let mut list = List::default();
-        list.revoke_session("s", 900, 0);
-        list.revoke_session("s", 100, 0);
-        assert_eq!(list.sessions["s"], 900);
+        list.revoke_grant("s", 900, 0);
+        list.revoke_grant("s", 100, 0);
+        assert_eq!(list.grants["s"], 900);
+        list.revoke_client("c", 100, 0);
+        list.revoke_client("c", 900, 0);
+        assert_eq!(list.clients["c"], 900);
         list.revoke_subject("u", 20, 900, 0);
         list.revoke_subject("u", 10, 800, 0);
         assert!(list.has(&token("t", "u", 20)));
@@ -92,16 +132,21 @@ mod tests {
     #[test]
     fn memory_is_bounded_by_the_life_of_tokens() {
         let mut list = List::default();
-        // A thousand revocations a second, each good for a minute, for ten minutes.
+        // A thousand revocations of each kind a second, each good for a minute, for ten minutes.
         for now in 0..600 {
             for one in 0..1000 {
-                list.revoke_session(&format!("{now}/{one}"), now + 60, now);
-                list.revoke_subject(&format!("{now}/{one}"), now, now + 60, now);
+                let id = format!("{now}/{one}");
+                list.revoke_grant(&id, now + 60, now);
+                list.revoke_client(&id, now + 60, now);
+                list.revoke_subject(&id, now, now + 60, now);
             }
         }
-        assert!(list.len() <= 2 * 60 * 2000 + FEW, "{}", list.len());
+        assert!(list.len() <= 2 * 60 * 3000 + FEW, "{}", list.len());
         assert!(list.has(&token("599/0", "", 0)) && list.has(&token("", "540/999", 0)));
-        list.revoke_session("over", 600, 600);
+        assert!(list.has(&client_token("", "540/999")));
+        list.revoke_grant("over", 600, 600);
+        list.revoke_client("over", 600, 600);
         assert!(!list.has(&token("over", "", 0)), "what is over when it is said is not kept");
+        assert!(!list.has(&client_token("", "over")));
     }
 }

@@ -40,15 +40,26 @@ impl Revocations {
         Self { list: RwLock::default(), generation: AtomicU64::new(0), hearing: Hearing::new(), longest_life }
     }
 
-    /// Refuses the tokens of `session` until `until`, and for the largest leeway longer.
-    pub(crate) fn revoke_session(&self, session: &str, until: i64, now: i64) {
-        let until = until.saturating_add(LEEWAY).min(self.horizon(now));
-        self.change(|list| list.revoke_session(session, until, now));
+    /// Refuses the tokens with this `sid` or `jti` until `until`, and for the largest leeway longer.
+    pub(crate) fn revoke_grant(&self, id: &str, until: i64, now: i64) {
+        let until = self.end(until, now);
+        self.change(|list| list.revoke_grant(id, until, now));
+    }
+
+    /// Refuses the tokens that this client got in its own name until `until`, and for the largest leeway longer.
+    pub(crate) fn revoke_client(&self, id: &str, until: i64, now: i64) {
+        let until = self.end(until, now);
+        self.change(|list| list.revoke_client(id, until, now));
     }
 
     /// Refuses the tokens of `subject` that were issued at `issued_by` or before.
     pub(crate) fn revoke_subject(&self, subject: &str, issued_by: i64, now: i64) {
         self.change(|list| list.revoke_subject(subject, issued_by, self.horizon(now), now));
+    }
+
+    /// No longer than any token lives, whatever somebody says.
+    fn end(&self, until: i64, now: i64) -> i64 {
+        until.saturating_add(LEEWAY).min(self.horizon(now))
     }
 
     /// When every token of now has expired, clocks and leeway included.

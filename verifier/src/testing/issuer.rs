@@ -118,7 +118,17 @@ impl TestIssuer {
 
     /// Ends a session.
     pub fn revoke_session(&self, session: &str) {
-        self.feed().revoke_session(session, self.clock().seconds() + 24 * 60 * 60);
+        self.feed().revoke_session(session, self.when_all_have_expired());
+    }
+
+    /// Revokes one token, by its `jti`.
+    pub fn revoke_token(&self, id: &str) {
+        self.feed().revoke_token(id, self.when_all_have_expired());
+    }
+
+    /// Deletes a client: the tokens that it got in its own name are refused.
+    pub fn delete_client(&self, client_id: &str) {
+        self.feed().revoke_client(client_id, self.when_all_have_expired());
     }
 
     /// Deletes an account: all its tokens are refused.
@@ -161,6 +171,11 @@ impl TestIssuer {
     /// When every key has been withdrawn.
     pub fn sign(&self, header: &str, payload: &str) -> String {
         self.signers().last().expect("there is a key").token(header, payload.as_bytes())
+    }
+
+    /// No token lives longer than a verifier allows by default.
+    fn when_all_have_expired(&self) -> i64 {
+        self.clock().seconds() + 24 * 60 * 60
     }
 
     pub(crate) fn sign_claims(&self, payload: &str) -> String {

@@ -36,6 +36,12 @@ impl TokenBuilder {
         Self { issuer, claims, issued_at, life: 900, not_before: None }
     }
 
+    /// Of a client in its own name (RFC 6749 §4.4): `sub` is its `client_id`, and there is no session.
+    pub(crate) fn of_client(mut self, client_id: &str) -> Self {
+        self.claims.remove("sid");
+        self.subject(client_id).client(client_id)
+    }
+
     /// `sub`.
     #[must_use]
     pub fn subject(self, subject: &str) -> Self {
@@ -46,6 +52,18 @@ impl TokenBuilder {
     #[must_use]
     pub fn audience(self, audience: &str) -> Self {
         self.claim("aud", audience)
+    }
+
+    /// `client_id`.
+    #[must_use]
+    pub fn client(self, client_id: &str) -> Self {
+        self.claim("client_id", client_id)
+    }
+
+    /// `jti`.
+    #[must_use]
+    pub fn id(self, id: &str) -> Self {
+        self.claim("jti", id)
     }
 
     /// `sid`.

@@ -12,6 +12,9 @@
 //! let token = issuer.token().subject("alice").scope("orders:read").mint();
 //! assert_eq!(verifier.verify(&token)?.subject(), "alice");
 //!
+//! // A client's own token involves no user.
+//! assert_eq!(verifier.verify(&issuer.client_token("reports").mint())?.user(), None);
+//!
 //! // Every way in which a token is bad has a name.
 //! assert_eq!(verifier.verify(&issuer.expired()), Err(Rejected::Expired));
 //! assert_eq!(verifier.verify(&issuer.wrong_audience()), Err(Rejected::Audience));

@@ -12,6 +12,11 @@ impl TestIssuer {
         TokenBuilder::new(self.clone())
     }
 
+    /// A valid token that a client got in its own name, to be changed. No user is involved.
+    pub fn client_token(&self, client_id: &str) -> TokenBuilder {
+        self.token().of_client(client_id)
+    }
+
     /// A valid token.
     pub fn valid(&self) -> String {
         self.token().mint()
@@ -54,6 +59,14 @@ impl TestIssuer {
         let session = self.next_id();
         let token = self.token().session(&session).mint();
         self.revoke_session(&session);
+        token
+    }
+
+    /// A client's own token, revoked by its `jti`.
+    pub fn revoked_client_token(&self, client_id: &str) -> String {
+        let id = self.next_id();
+        let token = self.client_token(client_id).id(&id).mint();
+        self.revoke_token(&id);
         token
     }
 

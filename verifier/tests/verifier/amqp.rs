@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
+use portcullis_domain::clients::ClientId;
 use portcullis_domain::event::Event;
 use portcullis_domain::sessions::RevocationReason;
 use portcullis_verifier::amqp::{AmqpFeed, AmqpFeedError};
 use portcullis_verifier::testing::{ManualClock, TestIssuer};
-use portcullis_verifier::{FeedStatus, Rejected, Staleness, Verifier};
-use serde_json::json;
+use portcullis_verifier::{Algorithm, FeedStatus, Rejected, Staleness, Verifier};
 use tokio::time::{Instant, sleep};
 
+use crate::issuer_server::{IssuerServer, JWKS, PASERK, Page};
 use crate::rabbit::{Line, Rabbit, url, user_id};
 
 const SESSION: &str = "019b0000-0000-7000-8000-00000000aaaa";
 const OTHER: &str = "019b0000-0000-7000-8000-00000000bbbb";
+const TOKEN: &str = "019b0000-0000-7000-8000-00000000dddd";
 const USER: &str = "019b0000-0000-7000-8000-00000000cccc";
 
 struct Scene {
@@ -54,6 +56,10 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+async fn until_refused(verifier: &Verifier, token: &str) {
+    until("it is revoked", || verifier.verify(token) == Err(Rejected::Revoked)).await;
+}
+
 fn revoked(session: &str) -> Event {
     Event::SessionRevoked {
         user_id: user_id(USER),
@@ -79,15 +85,50 @@ async fn what_the_service_publishes_is_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clients_token_ends_when_it_is_revoked_and_when_the_client_is_deleted() {
+    let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
+    let mint = |client, id| issuer.client_token(client).id(id).mint();
+    let (one, two, other) = (mint("reports", TOKEN), mint("reports", OTHER), mint("billing", SESSION));
+    assert!([&one, &two, &other].into_iter().all(|token| verifier.verify(token).is_ok()));
+    let (token_id, until) = (TOKEN.parse().unwrap(), Timestamp::from_unix_micros(1_767_270_000_123_456));
+    rabbit.publish(issuer.url(), Event::TokenRevoked { token_id, client_id: "reports".into(), until }).await;
+    until_refused(&verifier, &one).await;
+    assert!(verifier.verify(&two).is_ok());
+    let client_id = ClientId::parse("reports").unwrap();
+    rabbit.publish(issuer.url(), Event::ClientDeleted { client_id, until }).await;
+    until_refused(&verifier, &two).await;
+    assert!(verifier.verify(&other).is_ok(), "nothing of this concerns others");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_brings_the_new_key_before_its_first_token() {
+    let rabbit = Rabbit::fresh().await;
+    let server = IssuerServer::start().await;
+    let issuer = TestIssuer::at(&server.url(), "orders", Algorithm::Es256);
+    server.serve(JWKS, Page::of(issuer.jwks()));
+    server.serve(PASERK, Page::of(issuer.paserk()));
+    let feed = AmqpFeed::new(&url()).unwrap().exchange(&rabbit.exchange).unwrap();
+    let clock = std::sync::Arc::new(ManualClock::new());
+    let builder = Verifier::builder(issuer.url()).audience("orders").clock(clock).feed(feed);
+    let verifier = builder.build().unwrap();
+    until("the feed is connected and the keys are known", || is_heard(&verifier) && verifier.status().is_ready()).await;
+    issuer.rotate();
+    server.serve(JWKS, Page::of(issuer.jwks()));
+    let activates_at = Timestamp::from_unix_seconds(1_767_268_800 + 24 * 60 * 60);
+    let event = Event::KeysRotated { kid: issuer.kid(), algorithm: "ES256".into(), activates_at };
+    rabbit.publish(issuer.url(), event).await;
+    until("the key is known", || verifier.status().keys == 2).await;
+    let asked = server.seen(JWKS).last().expect("it was fetched").head.clone();
+    assert!(asked.contains("cache-control: no-cache"), "past all caches: {asked}");
+    assert!(verifier.verify(&issuer.valid()).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_key_is_dropped_at_once() {
     let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
     let token = issuer.valid();
     assert!(verifier.verify(&token).is_ok());
-    let event = json!({
-        "specversion": "1.0", "id": "1", "source": issuer.url(), "type": "portcullis.keys.revoked.v1",
-        "time": "2026-01-01T12:00:00Z", "data": {"kid": issuer.kid()},
-    });
-    rabbit.publish_raw("keys.revoked", event.to_string().into_bytes()).await;
+    rabbit.publish(issuer.url(), Event::KeysRevoked { kid: issuer.kid(), algorithm: "ES256".into() }).await;
     until("the key is gone", || verifier.verify(&token) == Err(Rejected::NoKeys)).await;
 }
 

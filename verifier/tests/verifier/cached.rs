@@ -57,6 +57,25 @@ fn a_remembered_token_dies_when_its_session_is_revoked() {
 }
 
 #[test]
+fn a_remembered_token_dies_when_it_is_revoked_itself_or_its_client_is_deleted() {
+    for algorithm in Algorithm::ALL {
+        let issuer = TestIssuer::with_algorithm("orders", algorithm);
+        let verifier = issuer.verifier();
+        let mint = |client, id| issuer.client_token(client).id(id).mint();
+        let (one, two, other) = (mint("reports", "1"), mint("reports", "2"), mint("billing", "3"));
+        let all_are_fine = [&one, &two, &other].into_iter().all(|token| verifier.verify(token).is_ok());
+        assert!(all_are_fine && verifier.status().cached == 3);
+        issuer.revoke_token("1");
+        assert_eq!(verifier.verify(&one), Err(Rejected::Revoked));
+        assert!(verifier.verify(&two).is_ok() && verifier.verify(&other).is_ok());
+        issuer.delete_client("reports");
+        assert_eq!(verifier.verify(&two), Err(Rejected::Revoked));
+        assert!(verifier.verify(&other).is_ok());
+        assert_eq!(verifier.status().cached, 1, "what is dead is not kept");
+    }
+}
+
+#[test]
 fn a_remembered_token_dies_when_its_key_is_withdrawn() {
     for algorithm in Algorithm::ALL {
         let issuer = TestIssuer::with_algorithm("orders", algorithm);

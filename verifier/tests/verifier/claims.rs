@@ -1,7 +1,7 @@
 //! What a token says.
 
-use portcullis_verifier::testing::TestIssuer;
-use portcullis_verifier::{Algorithm, Rejected};
+use portcullis_verifier::testing::{TestIssuer, TokenBuilder};
+use portcullis_verifier::{Algorithm, Rejected, Subject};
 use serde_json::{Value, json};
 
 const BOTH: [Algorithm; 2] = [Algorithm::EdDsa, Algorithm::V4Public];
@@ -40,9 +40,55 @@ fn every_claim_survives_the_way() {
 #[test]
 fn a_clients_own_token_has_no_session() {
     let issuer = TestIssuer::new("orders");
-    let token = issuer.token().subject("client-1").claim("sid", json!(null)).claim("scope", json!(null)).mint();
+    let token = issuer.client_token("reports").claim("scope", json!(null)).mint();
     let claims = issuer.verifier().verify(&token).expect("it is valid");
     assert_eq!((claims.session(), claims.scope().count()), (None, 0));
+}
+
+#[test]
+fn the_claims_tell_a_user_from_a_client() {
+    for algorithm in BOTH {
+        let issuer = TestIssuer::with_algorithm("orders", algorithm);
+        let verifier = issuer.verifier();
+        let users = issuer.token().subject("alice").session("s").client("reports").mint();
+        let claims = verifier.verify(&users).expect("it is valid");
+        assert_eq!(claims.speaks_for(), Subject::User { id: "alice", session: "s" });
+        assert_eq!((claims.user(), claims.client_id()), (Some("alice"), "reports"));
+        let clients = issuer.client_token("reports").scope("orders:read").mint();
+        let claims = verifier.verify(&clients).expect("it is valid");
+        assert_eq!(claims.speaks_for(), Subject::Client { id: "reports" });
+        assert_eq!((claims.user(), claims.subject(), claims.client_id()), (None, "reports", "reports"));
+        assert!(claims.allow("orders:read") && !claims.allow("orders:write"));
+    }
+}
+
+/// RFC 9068 §5, RFC 9700 §4.15: a client must not be able to pass for a user.
+#[test]
+fn a_token_without_a_session_that_is_not_a_clients_own_is_refused() {
+    const USER: &str = "019b0000-0000-7000-8000-00000000cccc";
+    for algorithm in BOTH {
+        let issuer = TestIssuer::with_algorithm("orders", algorithm);
+        let verifier = issuer.verifier();
+        let at = |builder: TokenBuilder| builder.mint();
+        let signed_in = match algorithm {
+            Algorithm::V4Public => json!("2026-01-01T12:00:00Z"),
+            _ => json!(issuer.clock().seconds()),
+        };
+        for (what, token) in [
+            ("a user without a session", at(issuer.token().claim("sid", json!(null)))),
+            ("a user of a client", at(issuer.client_token("reports").subject(USER))),
+            ("another client", at(issuer.client_token("reports").subject("billing"))),
+            ("other letters", at(issuer.client_token("reports").subject("Reports"))),
+            ("a client with the id of a user", at(issuer.client_token(USER))),
+            ("the same in another spelling", at(issuer.client_token(&USER.to_uppercase()))),
+            ("the same without hyphens", at(issuer.client_token(&USER.replace('-', "")))),
+            ("a client that signed in", at(issuer.client_token("reports").claim("auth_time", signed_in))),
+        ] {
+            assert_eq!(verifier.verify(&token), Err(Rejected::Subject), "{what}");
+        }
+        assert_eq!(verifier.status().cached, 0);
+        assert!(verifier.verify(&issuer.client_token("reports").mint()).is_ok());
+    }
 }
 
 #[test]

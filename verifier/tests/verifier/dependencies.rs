@@ -26,6 +26,7 @@ fn none_of(crates: &[String], unwanted: &[&str]) {
     assert!(found.is_empty(), "{found:?} must not be in the tree of a service");
 }
 
+const EVERYTHING: [&str; 6] = ["discovery", "amqp", "poll", "poem", "tower", "testing"];
 const NEVER: [&str; 12] = [
     "ring",
     "openssl",
@@ -46,7 +47,8 @@ fn a_service_links_no_server_no_database_and_no_second_crypto_library() {
     let default = tree(&["discovery"]);
     none_of(&default, &NEVER);
     none_of(&default, &["poem", "axum", "amqprs", "clap", "criterion"]);
-    none_of(&tree(&["discovery", "amqp", "poem", "tower", "testing"]), &NEVER);
+    none_of(&tree(&EVERYTHING), &NEVER);
+    none_of(&tree(&["poll"]), &["poem", "axum", "amqprs"]);
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn without_discovery_there_is_no_http_at_all() {
 
 #[test]
 fn no_crate_of_the_workspace_is_needed() {
-    let all = tree(&["discovery", "amqp", "poem", "tower", "testing"]);
+    let all = tree(&EVERYTHING);
     let ours: Vec<_> = all.iter().filter(|name| name.starts_with("portcullis")).collect();
     assert_eq!(ours, ["portcullis-verifier"]);
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::tokens::{KeyRing, LiveKey, TokenIssuer};
-use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey, Subject};
 use portcullis_tokens::{TokenRing, TokenSettings};
 use portcullis_verifier::testing::ManualClock;
-use portcullis_verifier::{Rejected, Verifier};
+use portcullis_verifier::{Rejected, Subject as Seen, Verifier};
 
 use crate::rabbit::Dice;
 
@@ -42,12 +42,11 @@ async fn ring(algorithm: Algorithm, kinds: &[Algorithm]) -> TokenRing {
 fn claims() -> Claims {
     Claims {
         issuer: ISSUER.into(),
-        subject: UserId::new(NOW, &Dice),
+        subject: Subject::User { id: UserId::new(NOW, &Dice), session: SessionId::new(NOW, &Dice) },
         audience: "orders".into(),
         expires_at: NOW.plus(Duration::from_secs(900)),
         issued_at: NOW,
         id: TokenId::new(NOW, &Dice),
-        session: SessionId::new(NOW, &Dice),
         client_id: "portcullis".into(),
         scope: Scope::parse("openid orders:read").expect("a scope"),
         authenticated_at: Some(NOW),
@@ -76,8 +75,9 @@ async fn what_the_service_issues_is_accepted_and_says_the_same() {
         for claims in [claims(), Claims { roles: None, permissions: None, authenticated_at: None, ..claims() }] {
             let token = ring.issue(&claims).expect("a token");
             let read = verifier.verify(token.expose()).expect("it is valid");
-            assert_eq!(read.subject(), claims.subject.to_string());
-            assert_eq!(read.session(), Some(&*claims.session.to_string()));
+            let Subject::User { id, session } = claims.subject else { panic!("they are a user's") };
+            let (id, session) = (id.to_string(), session.to_string());
+            assert_eq!(read.speaks_for(), Seen::User { id: &id, session: &session });
             assert_eq!(read.id(), claims.id.to_string());
             assert_eq!(read.scope().collect::<Vec<_>>(), ["openid", "orders:read"]);
             assert_eq!(read.expires_at(), claims.expires_at.as_unix_seconds());
@@ -89,6 +89,21 @@ async fn what_the_service_issues_is_accepted_and_says_the_same() {
         clock.advance(Duration::from_secs(900));
         let token = ring.issue(&claims()).expect("a token");
         assert_eq!(verifier.verify(token.expose()), Err(Rejected::Expired));
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_issues_to_a_client_is_a_clients_own() {
+    for algorithm in Algorithm::ALL {
+        let ring = ring(algorithm, &[algorithm]).await;
+        let verifier = verifier(&ring, &Arc::new(ManualClock::new()));
+        let (client_id, authenticated_at) = ("reports".to_owned(), None);
+        let claims = Claims { subject: Subject::Client, client_id, authenticated_at, ..claims() };
+        let token = ring.issue(&claims).expect("a token");
+        let read = verifier.verify(token.expose()).expect("it is valid");
+        assert_eq!(read.speaks_for(), Seen::Client { id: "reports" });
+        assert_eq!((read.user(), read.session(), read.client_id()), (None, None, "reports"));
+        assert_eq!(read.id(), claims.id.to_string());
     }
 }
 

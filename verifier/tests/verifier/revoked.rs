@@ -49,17 +49,46 @@ fn the_withdrawal_of_a_key_by_event_is_at_once_and_for_good() {
 }
 
 #[test]
+fn a_revoked_token_and_a_deleted_client_are_refused_from_the_event_on() {
+    let issuer = TestIssuer::new("orders");
+    let verifier = issuer.verifier();
+    let event = |kind: &str, data: serde_json::Value| {
+        let event = json!({
+            "specversion": "1.0", "id": "1", "source": issuer.url(), "type": kind, "subject": "clients/reports",
+            "time": "2026-01-01T12:00:00.5Z", "data": data,
+        });
+        issuer.feed().event(event.to_string().as_bytes())
+    };
+    let mint = |id| issuer.client_token("reports").id(id).mint();
+    let (one, two) = (mint("1"), mint("2"));
+    assert!(verifier.verify(&one).is_ok() && verifier.verify(&two).is_ok());
+    let until = "2026-01-01T12:15:00.5Z";
+    let revoked = json!({"token_id": "1", "client_id": "reports", "until": until});
+    assert_eq!(event("portcullis.token.revoked.v1", revoked), Ok(true));
+    assert_eq!(verifier.verify(&one), Err(Rejected::Revoked));
+    assert!(verifier.verify(&two).is_ok());
+    let deleted = json!({"client_id": "reports", "until": until});
+    assert_eq!(event("portcullis.client.deleted.v1", deleted), Ok(true));
+    assert_eq!(verifier.verify(&two), Err(Rejected::Revoked));
+    assert_eq!(verifier.status().revocations, 2);
+    let rotated = json!({"client_id": "reports"});
+    assert_eq!(event("portcullis.client.secret_rotated.v1", rotated), Ok(false), "its tokens stay good");
+}
+
+#[test]
 fn revocations_are_forgotten_when_their_tokens_have_expired() {
     let issuer = TestIssuer::new("orders");
     let verifier = issuer.verifier();
     for round in 0..100 {
         for one in 0..100 {
-            issuer.feed().revoke_session(&format!("{round}/{one}"), issuer.clock().seconds() + 900);
+            let (id, until) = (format!("{round}/{one}"), issuer.clock().seconds() + 900);
+            issuer.feed().revoke_session(&id, until);
+            issuer.feed().revoke_client(&id, until);
         }
         issuer.clock().advance(Duration::from_secs(90));
     }
     let kept = verifier.status().revocations;
-    assert!((1_000..=3_000).contains(&kept), "{kept} of 10 000; 1 000 matter");
+    assert!((2_000..=6_000).contains(&kept), "{kept} of 20 000; 2 000 matter");
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn every_kind_of_token_is_what_its_name_says() {
         let verdict = |token: String| verifier.verify(&token).map(drop);
         assert_eq!(verdict(issuer.valid()), Ok(()));
         assert_eq!(verdict(issuer.rotated()), Ok(()));
+        assert_eq!(verdict(issuer.client_token("reports").mint()), Ok(()));
         let before = issuer.valid();
         for (token, why) in [
             (issuer.expired(), Rejected::Expired),
@@ -20,6 +21,7 @@ fn every_kind_of_token_is_what_its_name_says() {
             (issuer.wrong_key(), Rejected::Signature),
             (issuer.unknown_key(), Rejected::UnknownKey),
             (issuer.revoked(), Rejected::Revoked),
+            (issuer.revoked_client_token("reports"), Rejected::Revoked),
             (issuer.withdrawn(), Rejected::UnknownKey),
         ] {
             assert_eq!(verdict(token), Err(why));
@@ -37,6 +39,19 @@ fn a_deleted_user_is_refused() {
     assert!(verifier.verify(&token).is_ok());
     issuer.delete_user("alice");
     assert_eq!(verifier.verify(&token), Err(Rejected::Revoked));
+}
+
+#[test]
+fn a_deleted_client_is_refused_and_the_users_who_came_through_it_are_not() {
+    let issuer = TestIssuer::new("orders");
+    let verifier = issuer.verifier();
+    let (own, other) = (issuer.client_token("reports").mint(), issuer.client_token("billing").mint());
+    let users = issuer.token().client("reports").mint();
+    assert!([&own, &other, &users].into_iter().all(|token| verifier.verify(token).is_ok()));
+    issuer.delete_client("reports");
+    assert_eq!(verifier.verify(&own), Err(Rejected::Revoked));
+    assert_eq!(verifier.verify(&issuer.client_token("reports").mint()), Err(Rejected::Revoked));
+    assert!(verifier.verify(&other).is_ok() && verifier.verify(&users).is_ok());
 }
 
 #[test]
