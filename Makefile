@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run test test-fast check fmt lint providers services interop browser bench openapi deny build docker
+.PHONY: help run test test-fast check fmt lint providers services interop browser proxies bench openapi deny build docker
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ run: ## the development server, ready to use: http://localhost:8080
 build: ## the release binary: target/release/portcullis
 	$(CARGO) build --release
 
-test: services interop browser ## every test, against real PostgreSQL, RabbitMQ and Redis
+test: services interop browser proxies ## every test, against real PostgreSQL, RabbitMQ and Redis
 	$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
 	$(CARGO) nextest run --workspace --profile all
 	$(CARGO) test --workspace --doc --quiet
@@ -46,6 +46,9 @@ services: ## find or start PostgreSQL, RabbitMQ and Redis
 
 interop: ## install the token clients of other languages that the tests use
 	@bash tests/interop/setup.sh
+
+proxies: ## unpack the proxies that the tests of forward authentication use
+	@sh tests/proxies/setup.sh
 
 browser: ## install Chromium and the front-end packages that the browser tests use
 	@bash tests/browser/setup.sh

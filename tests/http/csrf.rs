@@ -107,9 +107,10 @@ fn body(id: &str) -> Option<Value> {
 }
 
 /// What no cookie authenticates, and why that is so.
-const WITHOUT_COOKIES: [(&str, &str); 4] = [
+const WITHOUT_COOKIES: [(&str, &str); 5] = [
     ("register", "takes no credential: it opens an account for whoever asks"),
     ("login", "takes the password; where its answer is in cookies, `a048` holds"),
+    ("token", "takes a client's secret, or a refresh token as a parameter and never from a cookie"),
     ("introspect", "clients authenticate with their secret"),
     ("revoke", "clients authenticate with their secret"),
 ];

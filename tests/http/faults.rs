@@ -75,6 +75,10 @@ fn asks(access: &str, refresh: &str) -> Vec<Ask> {
         Ask::new(Method::DELETE, "/api/v1/me/sessions/01981f3e-7a60-7c1e-9d0b-52f1c1a6a001").bearer(access),
         Ask::post("/oauth2/introspect").basic(CLIENT).form(&format!("token={refresh}")),
         Ask::post("/oauth2/revoke").basic(CLIENT).form(&format!("token={refresh}")),
+        Ask::post("/oauth2/introspect").basic(("unknown", "secret")).form("token=x"),
+        Ask::post("/oauth2/token")
+            .form(&format!("grant_type=refresh_token&client_id=portcullis&refresh_token={refresh}")),
+        Ask::get("/api/v1/revocations").basic(("unknown", "secret")),
     ]
 }
 
@@ -138,6 +142,26 @@ async fn token_checks_ask_no_store() {
         let ask = Ask::post("/oauth2/introspect").basic(CLIENT).form(&format!("token={}", tokens.access));
         assert_eq!(house.send(ask).await.is(StatusCode::OK).json()["active"], true);
         house.send(Ask::get("/.well-known/jwks.json")).await.is(StatusCode::OK);
+        house.send(Ask::get("/.well-known/openid-configuration")).await.is(StatusCode::OK);
+        house.send(Ask::get("/api/v1/revocations").basic(CLIENT)).await.is(StatusCode::OK);
         house.send(Ask::get("/livez")).await.is(StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_known_is_confirmed_without_the_store() {
+    let (house, store) = house().await;
+    let secret = house.client("orders", "stock:read").await;
+    let client = ("orders", secret.as_str());
+    let token = house.client_token(client).await;
+    for fault in [AWAY, CORRUPT, PANIC, SLOW] {
+        store.set(fault);
+        let ask = Ask::post("/oauth2/introspect").basic(client).form(&format!("token={token}"));
+        assert_eq!(house.send(ask).await.is(StatusCode::OK).json()["active"], true);
+        house.send(Ask::get("/api/v1/revocations").basic(client)).await.is(StatusCode::OK);
+        let grant = house.send(Ask::post("/oauth2/token").basic(client).form("grant_type=client_credentials")).await;
+        assert!(grant.status.is_server_error(), "a token that could not be put on record is not given");
+        tells_nothing(&grant);
+        store.set(NONE);
     }
 }

@@ -8,6 +8,9 @@ use poem::{Body, Endpoint, Request, Response};
 use portcullis_domain::App;
 use portcullis_domain::accounts::{AttemptPolicy, PasswordHash};
 use portcullis_domain::app::{Ports, Settings};
+use portcullis_domain::audit::Actor;
+use portcullis_domain::clients::CreateClient;
+use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::security::{HashImport, HashRefused};
 use portcullis_domain::ports::sessions::RevocationList;
@@ -15,11 +18,11 @@ use portcullis_domain::ports::store::Store;
 use portcullis_domain::ports::tokens::{KeyRing, TokenIssuer, TokenVerifier};
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::SessionPolicy;
-use portcullis_domain::tokens::{Algorithm, Scope};
-use portcullis_http::{Client, Health, HttpSettings, Quotas};
+use portcullis_domain::tokens::{Algorithm, KeySchedule, Scope};
+use portcullis_http::{Client, EventExchange, Health, HttpSettings, Quotas};
 use portcullis_memory::{
-    LaxPolicy, ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher, SeededRandomness, ToyMac,
-    ToyRefreshTokens, ToyTokens, ToyVault,
+    LaxPolicy, ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher, RecordingWebhooks,
+    SeededRandomness, ToyMac, ToyRefreshTokens, ToyTokens, ToyVault,
 };
 use portcullis_tokens::{TokenRing, TokenSettings};
 use serde_json::{Value, json};
@@ -69,6 +72,8 @@ pub(crate) struct Plan {
     pub(crate) health: Vec<portcullis_http::Check>,
     pub(crate) request_timeout: Duration,
     pub(crate) body_limit: usize,
+    /// How old the knowledge of revocations may be.
+    pub(crate) staleness: Option<Duration>,
     /// Signs access tokens for good, with this algorithm.
     pub(crate) signing: Option<Algorithm>,
     /// Changes the other settings.
@@ -82,6 +87,7 @@ impl Default for Plan {
             health: Vec::new(),
             request_timeout: Duration::from_secs(10),
             body_limit: 64 * 1024,
+            staleness: None,
             signing: None,
             adjust: Box::new(|_| ()),
         }
@@ -104,6 +110,11 @@ pub(crate) fn settings(plan: &Plan, clock: Arc<ManualClock>, random: Arc<SeededR
         body_limit: plan.body_limit,
         request_timeout: plan.request_timeout,
         access_log: false,
+        events: EventExchange {
+            name: "auth.events".to_owned(),
+            queue: Some("auth-events".to_owned()),
+            protocol: Some("amqp"),
+        },
         version: "0.0.0",
         clock,
         random,
@@ -145,6 +156,8 @@ impl House {
             keys,
             refresh_tokens: Arc::new(ToyRefreshTokens::new([2; 32])),
             revocations,
+            webhook_queue: Arc::new(MemoryStore::new(random.clone())),
+            webhook_sender: Arc::new(RecordingWebhooks::new()),
             clock: clock.clone(),
             random: random.clone(),
         };
@@ -167,7 +180,9 @@ impl House {
                 longest_wait: Duration::from_secs(3600),
                 forgotten_after: day,
             },
-            staleness: None,
+            staleness: plan.staleness,
+            keys: KeySchedule { every: Some(90 * day), ahead: day },
+            reserved_clients: vec![CLIENT.0.to_owned(), FIRST_PARTY.0.to_owned()],
             audit_retention: 400 * day,
         };
         let app = Arc::new(App::new(ports, settings_of_app));
@@ -198,6 +213,25 @@ impl House {
     pub(crate) async fn login(&self, login: &str, password: &str) -> Tokens {
         let answer = self.post("/api/v1/auth/login", json!({ "login": login, "password": password })).await;
         Tokens::of(&answer.is(StatusCode::OK))
+    }
+
+    /// Creates a client in the store; its secret.
+    pub(crate) async fn client(&self, id: &str, scope: &str) -> String {
+        let cmd = CreateClient {
+            id: Some(id.parse().unwrap()),
+            name: None,
+            scope: Scope::parse(scope).unwrap(),
+            actor: Actor::Operator,
+            origin: Origin::default(),
+        };
+        self.app.clients.create(cmd).await.unwrap().1.expose().to_owned()
+    }
+
+    /// A token of a client in its own name.
+    pub(crate) async fn client_token(&self, client: (&str, &str)) -> String {
+        let ask = Ask::post("/oauth2/token").basic(client).form("grant_type=client_credentials");
+        let answer = self.send(ask).await.is(StatusCode::OK);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Whether the access token is still good.

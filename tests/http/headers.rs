@@ -43,7 +43,17 @@ async fn answers(house: &House) -> Vec<(String, Answer)> {
         Ask::post("/oauth2/introspect").form("token=x"),
         Ask::post("/oauth2/introspect").form("token=x").basic(crate::harness::CLIENT),
         Ask::post("/oauth2/revoke").form("token=x").basic(crate::harness::CLIENT),
+        Ask::get("/oauth2/token"),
+        Ask::post("/oauth2/token").form("grant_type=password"),
+        Ask::post("/oauth2/token").form("grant_type=client_credentials").basic(crate::harness::CLIENT),
+        Ask::post("/oauth2/token")
+            .form(&format!("grant_type=refresh_token&client_id=portcullis&refresh_token={}", tokens.refresh)),
+        Ask::get("/api/v1/revocations"),
+        Ask::get("/api/v1/revocations").basic(crate::harness::CLIENT),
+        Ask::get("/api/v1/revocations?cursor=x").basic(crate::harness::CLIENT),
         Ask::get("/.well-known/jwks.json"),
+        Ask::get("/.well-known/oauth-authorization-server"),
+        Ask::get("/.well-known/openid-configuration"),
         Ask::get("/.well-known/nothing"),
         Ask::get("/livez"),
         Ask::get("/readyz?verbose"),
@@ -63,12 +73,18 @@ async fn answers(house: &House) -> Vec<(String, Answer)> {
     answers
 }
 
+/// Whether it asks for a document that everybody may read from everywhere.
+fn is_metadata(ask: &str) -> bool {
+    ["jwks.json", "oauth-authorization-server", "openid-configuration"].iter().any(|name| ask.contains(name))
+}
+
 #[tokio::test]
 async fn a051_whatever_is_not_public_is_never_stored() {
     let house = House::new().await;
     for (ask, answer) in answers(&house).await {
-        let public = ["/.well-known/jwks.json", "/openapi.json", "/docs\"", "/docs/problems"];
-        let expected = if public.iter().any(|path| ask.contains(path)) { "public, max-age=300" } else { "no-store" };
+        let public = ["/openapi.json", "/docs\"", "/docs/problems"];
+        let is_public = public.iter().any(|path| ask.contains(path)) || is_metadata(&ask);
+        let expected = if is_public { "public, max-age=300" } else { "no-store" };
         assert_eq!(answer.header("cache-control"), Some(expected), "{ask}");
     }
 }
@@ -84,7 +100,7 @@ async fn a052_every_answer_has_the_security_headers_and_a_type() {
         assert!(!policy.contains("unsafe"), "{ask}");
         assert_eq!(answer.header("strict-transport-security"), Some("max-age=63072000; includeSubDomains"), "{ask}");
         assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{ask}");
-        let embeddable = if ask.contains("/.well-known/jwks.json") { "cross-origin" } else { "same-origin" };
+        let embeddable = if is_metadata(&ask) { "cross-origin" } else { "same-origin" };
         assert_eq!(answer.header("cross-origin-resource-policy"), Some(embeddable), "{ask}");
         assert!(answer.header("permissions-policy").unwrap().contains("camera=()"), "{ask}");
         assert_eq!(answer.header("content-type").is_some(), !answer.body.is_empty(), "{ask}");

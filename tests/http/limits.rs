@@ -23,6 +23,8 @@ struct Noted {
     fault: AtomicU64,
 }
 
+const CREDENTIALS: &str = "grant_type=client_credentials";
+
 const AWAY: u64 = 1;
 const PANIC: u64 = 2;
 const SILENT: u64 = 3;
@@ -147,6 +149,16 @@ async fn each_rule_has_buckets_of_its_own_and_what_is_free_is_never_counted() {
         (Ask::post("/oauth2/introspect").basic(CLIENT).form("token=x"), &["introspect:client:gateway"]),
         (Ask::post("/oauth2/revoke").basic(CLIENT).form("token=x"), &["introspect:client:gateway"]),
         (Ask::post("/oauth2/introspect").form("token=x"), &["introspect:unknown"]),
+        (Ask::post("/oauth2/token").basic(CLIENT).form(CREDENTIALS), &["introspect:client:gateway"]),
+        (Ask::post("/oauth2/token").form(CREDENTIALS), &["introspect:unknown"]),
+        (Ask::post("/oauth2/token").basic(("gateway", "wrong")).form(CREDENTIALS), &["introspect:unknown"]),
+        (Ask::post("/oauth2/token").form("grant_type=refresh_token&client_id=portcullis"), &["refresh:unknown"]),
+        (
+            Ask::post("/oauth2/token").basic(CLIENT).form("grant_type=refresh_token&refresh_token=x"),
+            &["refresh:unknown", "introspect:client:gateway"],
+        ),
+        (Ask::get("/api/v1/revocations").basic(CLIENT), &["introspect:client:gateway"]),
+        (Ask::get("/api/v1/revocations"), &["introspect:unknown"]),
         (Ask::get("/api/v1/me"), &["other:unknown"]),
         (Ask::new(Method::HEAD, "/api/v1/me"), &["other:unknown"]),
         (Ask::get("/api/v1/me/sessions"), &["other:unknown"]),
@@ -164,6 +176,8 @@ async fn each_rule_has_buckets_of_its_own_and_what_is_free_is_never_counted() {
         (Ask::get("/docs"), &[]),
         (Ask::get("/docs/docs.js"), &[]),
         (Ask::get("/.well-known/jwks.json"), &[]),
+        (Ask::get("/.well-known/openid-configuration"), &[]),
+        (Ask::get("/.well-known/oauth-authorization-server"), &[]),
         (Ask::get("/nothing"), &[]),
         (Ask::new(Method::OPTIONS, "/api/v1/auth/login"), &[]),
         (Ask::new(Method::DELETE, "/api/v1/auth/login"), &[]),
@@ -252,6 +266,43 @@ async fn a011_guesses_at_client_secrets_are_other_requests_when_introspection_is
     let guess = |_| house.send(Ask::post("/oauth2/introspect").basic((CLIENT.0, "guess")).form("token=x"));
     assert_eq!(let_through(20, guess).await, 5);
     assert_eq!(limiter.asked().first().map(String::as_str), Some("other:unknown"));
+}
+
+#[tokio::test]
+async fn a077_who_guesses_too_often_does_not_reach_the_store() {
+    let (house, limiter) = house(ALL).await;
+    let secret = house.client("orders", "").await;
+    let failures = || async {
+        let failed = portcullis_domain::audit::Action::AuthenticateClient;
+        let query = portcullis_domain::audit::AuditQuery { action: Some(failed), limit: 100, ..Default::default() };
+        house.app.audit.page(&query).await.unwrap().len()
+    };
+    let guess = |number: usize| {
+        let guessed = format!("guess-{number}");
+        house.send(Ask::post("/oauth2/token").basic(("orders", &guessed)).form(CREDENTIALS))
+    };
+    assert_eq!(let_through(20, guess).await, 5);
+    assert_eq!(failures().await, 5, "what is refused by the limit is not looked up");
+    assert!(limiter.asked().iter().all(|key| key == "introspect:unknown"));
+    let honest = house.send(Ask::post("/oauth2/token").basic(("orders", &secret)).form(CREDENTIALS)).await;
+    honest.is(StatusCode::OK);
+    assert_eq!(limiter.asked(), ["introspect:client:orders"], "and the guesses hold up nobody who has the secret");
+}
+
+#[tokio::test]
+async fn refreshes_are_counted_alike_at_both_doors() {
+    let (house, _) = house(ALL).await;
+    let ada = house.user("ada").await;
+    let at_first_party = || house.refresh("x");
+    for _ in 0..5 {
+        at_first_party().await.is(StatusCode::UNAUTHORIZED);
+    }
+    let form = format!("grant_type=refresh_token&client_id=portcullis&refresh_token={}", ada.refresh);
+    let refused = house.send(Ask::post("/oauth2/token").form(&form)).await.is(StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"refresh\";q=5;w=60"));
+    house.clock.advance(Duration::from_secs(12));
+    house.send(Ask::post("/oauth2/token").form(&form)).await.is(StatusCode::OK);
 }
 
 #[tokio::test]
@@ -404,8 +455,9 @@ async fn the_document_says_which_operations_are_limited() {
     let (house, _) = house(ALL).await;
     let document = house.send(Ask::get("/openapi.json")).await.json();
     let free = |path: &str| {
-        ["/api/v1/auth/verify", "/livez", "/readyz", "/healthz", "/openapi.json"].contains(&path)
+        ["/api/v1/auth/verify", "/livez", "/readyz", "/healthz", "/openapi.json", "/asyncapi.json"].contains(&path)
             || path.starts_with("/docs")
+            || path.starts_with("/schemas/")
             || path.starts_with("/.well-known/")
     };
     for (path, operations) in document["paths"].as_object().unwrap() {

@@ -85,6 +85,39 @@ async fn a113_no_secret_reaches_the_log_at_any_level() {
 }
 
 #[tokio::test]
+async fn a113_no_secret_of_a_client_reaches_log_or_audit_trail() {
+    let house = House::new().await;
+    let (log, _guard) = Log::listen(tracing::Level::TRACE);
+    let secret = house.client("orders", "stock:read").await;
+    let ada = house.user("ada").await;
+    let token = house.client_token(("orders", &secret)).await;
+    let guess = "a-guess-that-nobody-should-read";
+    let form = format!("grant_type=client_credentials&client_id=orders&client_secret={secret}");
+    house.send(Ask::post("/oauth2/token").form(&form)).await.is(StatusCode::OK);
+    house.send(Ask::post(&format!("/oauth2/token?client_secret={secret}")).form("grant_type=x")).await;
+    for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
+        for client in [("orders", guess), (guess, secret.as_str())] {
+            let form = format!("grant_type=client_credentials&token={}", ada.refresh);
+            house.send(Ask::post(path).basic(client).form(&form)).await.is(StatusCode::UNAUTHORIZED);
+        }
+    }
+    let form = format!("grant_type=refresh_token&client_id=portcullis&refresh_token={}", ada.refresh);
+    let next = crate::harness::Tokens::of(&house.send(Ask::post("/oauth2/token").form(&form)).await);
+    house.send(Ask::get("/api/v1/revocations").basic(("orders", guess))).await.is(StatusCode::UNAUTHORIZED);
+    house.send(Ask::get(&format!("/api/v1/revocations?cursor={secret}")).basic(("orders", &secret))).await;
+    house.send(Ask::post("/oauth2/revoke").basic(("orders", &secret)).form(&format!("token={token}"))).await;
+    let everything = portcullis_domain::audit::AuditQuery { limit: 1_000, ..Default::default() };
+    let trail = serde_json::to_string(&house.app.audit.page(&everything).await.unwrap()).unwrap();
+    assert!(trail.contains("client.authenticate") && trail.contains("token.grant") && trail.contains("token.revoke"));
+    let text = log.text();
+    assert!(!text.is_empty());
+    for secret in [&secret, guess, &token, &ada.access, &ada.refresh, &next.access, &next.refresh] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+        assert!(!trail.contains(secret), "{secret} in {trail}");
+    }
+}
+
+#[tokio::test]
 async fn a112_a_request_is_one_line_whatever_it_holds() {
     let house = House::new().await;
     let (log, _guard) = Log::listen(tracing::Level::DEBUG);

@@ -4,13 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
+mod asyncapi;
 mod attempts;
 mod bar;
 mod bodies;
+mod client_tokens;
 mod cookies;
 mod cookies_hostile;
 mod cors;
 mod csrf;
+mod discovery;
 mod documents;
 mod faults;
 mod harness;
@@ -25,9 +28,13 @@ mod methods;
 mod metrics;
 mod oauth;
 mod problems;
+mod promises;
 mod proxies;
 mod refresh;
+mod revocations;
+mod schemas;
 mod sessions;
+mod token;
 mod vectors;
 mod verify;
 mod wire;

@@ -13,7 +13,8 @@ async fn documented(house: &House) -> Vec<(String, Vec<String>)> {
     let document = house.send(Ask::get("/openapi.json")).await.json();
     let paths = document["paths"].as_object().unwrap().clone();
     let methods = |operations: &Value| operations.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
-    paths.iter().map(|(path, operations)| (path.replace("{id}", "x"), methods(operations))).collect()
+    let filled = |path: &str| path.replace("{id}", "x").replace("{type}", "portcullis.user.registered.v1");
+    paths.iter().map(|(path, operations)| (filled(path), methods(operations))).collect()
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ async fn a_good_token_is_told_in_headers() {
     assert!(answer.body.is_empty());
     assert_eq!(answer.header("x-auth-user-id"), id.as_str());
     assert_eq!(answer.header("x-auth-session-id"), Some(tokens.session.as_str()));
+    assert_eq!(answer.header("x-auth-client-id"), Some("portcullis"));
     assert_eq!(answer.header("x-auth-scopes"), Some("account profile"));
     assert_eq!(answer.header("x-auth-roles"), Some(""), "there even when empty, so that a client's own is replaced");
 }

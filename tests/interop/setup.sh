@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the pinned clients beside this script; does nothing when they are there already.
+# Installs the pinned clients beside this script and beside the consumers; does nothing when they are there already.
 set -eu
 cd "$(dirname "$0")"
 
@@ -15,8 +15,10 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$python" ]; then
     printf '%s\n' "$python" >.venv/stamp
 fi
 
-node=$(stamp package.json package-lock.json .npmrc)
-if [ "$(cat node_modules/.stamp 2>/dev/null)" != "$node" ]; then
-    npm ci --silent
-    printf '%s\n' "$node" >node_modules/.stamp
-fi
+for folder in . ../consumers; do
+    node=$(cd "$folder" && stamp package.json package-lock.json .npmrc)
+    if [ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" != "$node" ]; then
+        (cd "$folder" && npm ci --silent)
+        printf '%s\n' "$node" >"$folder/node_modules/.stamp"
+    fi
+done

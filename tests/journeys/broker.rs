@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use amqprs::BasicProperties;
 use amqprs::channel::{
-    BasicConsumeArguments, Channel, ExchangeDeclareArguments, ExchangeDeleteArguments, QueueBindArguments,
-    QueueDeclareArguments, QueueDeleteArguments,
+    BasicConsumeArguments, BasicPublishArguments, Channel, ExchangeDeclareArguments, ExchangeDeleteArguments,
+    QueueBindArguments, QueueDeclareArguments, QueueDeleteArguments,
 };
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub(crate) struct Broker {
     exchange: String,
     sink: String,
     service_queue: String,
+    /// Queues that others declared, to be deleted with ours.
+    others: Vec<String>,
     channel: Channel,
     /// Held open: the consumer ends with it.
     _connection: Connection,
@@ -102,6 +105,7 @@ impl Broker {
             url: amqp_url(),
             sink,
             service_queue: format!("{name}-service"),
+            others: Vec::new(),
             exchange: name,
             channel,
             _connection: connection,
@@ -134,17 +138,37 @@ impl Broker {
         &self.service_queue
     }
 
+    /// A name for a queue that a consumer declares; it is deleted at the end, with its dead letters.
+    pub(crate) fn consumers_queue(&mut self) -> String {
+        let name = unique("consumer");
+        self.others.extend([name.clone(), format!("{name}.dead")]);
+        name
+    }
+
+    /// Publishes a message of the test's own making.
+    pub(crate) async fn publish(&self, routing_key: &str, message_id: &str, body: &[u8]) {
+        let mut properties = BasicProperties::default();
+        properties.with_content_type("application/cloudevents+json").with_message_id(message_id);
+        let to = BasicPublishArguments::new(&self.exchange, routing_key);
+        self.channel.basic_publish(properties, body.to_vec(), to).await.expect("the broker takes it");
+    }
+
     /// Waits until so many messages are in the queue that the service declared; its count lags behind the confirms.
     pub(crate) async fn until_service_queue_holds(&self, messages: usize) {
+        self.until_queue_holds(&self.service_queue, messages).await;
+    }
+
+    /// Waits until so many messages wait in a queue.
+    pub(crate) async fn until_queue_holds(&self, queue: &str, messages: usize) {
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
-            let passive = QueueDeclareArguments::new(&self.service_queue).passive(true).finish();
-            let found = self.channel.queue_declare(passive).await.expect("the service has declared its queue");
+            let passive = QueueDeclareArguments::new(queue).passive(true).finish();
+            let found = self.channel.queue_declare(passive).await.expect("the queue is declared");
             let count = found.expect("an answer").1 as usize;
             if count == messages {
                 return;
             }
-            assert!(Instant::now() < deadline, "the service's queue holds {count} of {messages} messages");
+            assert!(Instant::now() < deadline, "{queue} holds {count} of {messages} messages");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -192,7 +216,8 @@ impl Broker {
 impl Drop for Broker {
     /// Removes exchange and queues, also after a failure.
     fn drop(&mut self) {
-        let (exchange, queues) = (self.exchange.clone(), [self.sink.clone(), self.service_queue.clone()]);
+        let ours = [self.sink.clone(), self.service_queue.clone()];
+        let (exchange, queues) = (self.exchange.clone(), [&ours[..], &self.others].concat());
         // A runtime of its own: the test's may be about to end.
         let swept = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

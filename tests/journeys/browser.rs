@@ -179,7 +179,7 @@ impl Drop for Driver {
 }
 
 /// The fenced blocks: the file named by the comment above, the language, and the text.
-fn fences(text: &str) -> Vec<(Option<&str>, &str, String)> {
+pub(crate) fn fences(text: &str) -> Vec<(Option<&str>, &str, String)> {
     let (mut found, mut above) = (Vec::new(), "");
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -226,11 +226,11 @@ fn constant(status: &str) -> &'static str {
     }
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -16,6 +16,8 @@ enum Line {
     Cut,
     /// Accepts, and says nothing: a half-open line.
     Silent,
+    /// What the server says passes, what the client says does not.
+    OneWay,
 }
 
 /// A proxy that listens on a port of its own.
@@ -77,6 +79,12 @@ impl Proxy {
         self.line.send_replace(Line::Silent);
     }
 
+    /// From here on what clients say does not arrive, while they hear the server as before. To be asked for while
+    /// nothing is under way.
+    pub(crate) fn mute_clients(&self) {
+        self.line.send_replace(Line::OneWay);
+    }
+
     /// Passes new connections on again; silent ones are closed.
     pub(crate) fn resume(&self) {
         self.line.send_replace(Line::Open);
@@ -87,7 +95,7 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut line: watch::Recei
     let state = *line.borrow_and_update();
     match state {
         Line::Cut => {}
-        Line::Silent => {
+        Line::Silent | Line::OneWay => {
             // Held until the line changes.
             let _gone = line.changed().await;
         }
@@ -97,8 +105,18 @@ async fn carry(mut client: TcpStream, target: SocketAddr, mut line: watch::Recei
                 _ended = copy_bidirectional(&mut client, &mut server) => return,
                 changed = line.changed() => changed.is_err(),
             };
-            if !broken && *line.borrow() == Line::Silent {
-                let _gone = line.changed().await;
+            let state = *line.borrow_and_update();
+            match state {
+                Line::Silent if !broken => {
+                    let _gone = line.changed().await;
+                }
+                Line::OneWay if !broken => {
+                    tokio::select! {
+                        _ended = copy(&mut server, &mut client) => {}
+                        _changed = line.changed() => {}
+                    }
+                }
+                _ => {}
             }
         }
     }
