@@ -1,4 +1,7 @@
-//! What runs beside the requests: the relay, the revocations of other replicas, housekeeping, figures.
+//! What runs beside the requests: the relay, the revocations of other replicas, keys, housekeeping, figures.
+
+mod keys;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +14,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::listener::stopped;
+
+pub(crate) use keys::keys;
+pub(crate) use webhooks::webhooks;
 
 /// How often an idle relay looks for what other replicas left behind.
 const IDLE: Duration = Duration::from_millis(500);
@@ -110,7 +116,7 @@ async fn one_round(relay: &Relay, trouble: &mut Trouble) -> Option<Duration> {
     }
 }
 
-/// Learns again and again which sessions were revoked by other replicas: when they say so, and often enough that
+/// Learns again and again what other replicas revoked or changed: when they say so, and often enough that
 /// nothing is known later than `staleness` after it was committed.
 pub(crate) async fn revocations(
     app: Arc<App>,
@@ -135,7 +141,7 @@ pub(crate) async fn revocations(
         if since.is_none() {
             everything = Instant::now();
         }
-        match timeout(LEARNING, app.sessions.learn_revocations(since)).await {
+        match timeout(LEARNING, app.learn(since)).await {
             Ok(Ok(now)) => {
                 last = Some(now);
                 if std::mem::take(&mut troubled) {

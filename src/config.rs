@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use portcullis_domain::accounts::AttemptPolicy;
 use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
-use portcullis_domain::tokens::{Algorithm, Scope};
+use portcullis_domain::tokens::{Algorithm, KeySchedule, Scope};
 
 pub use layers::Sources;
 pub use render::{print, template};
@@ -29,12 +29,14 @@ pub struct Config {
     pub redis: Option<Redis>,
     pub events: Events,
     pub tokens: Tokens,
+    pub keys: KeySchedule,
     pub sessions: Sessions,
     pub attempts: AttemptPolicy,
     pub limits: Quotas,
     pub audit_retention: Duration,
     pub passwords: Passwords,
     pub clients: Vec<(String, SecretString)>,
+    pub webhooks: Webhooks,
     pub log: Log,
 }
 
@@ -134,6 +136,16 @@ pub struct Passwords {
     pub queue: usize,
 }
 
+/// Webhooks.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is documented in the table of settings")]
+pub struct Webhooks {
+    pub allowed_networks: Vec<IpNet>,
+    pub allow_http: bool,
+    pub timeout: Duration,
+    pub give_up_after: Duration,
+}
+
 /// The log.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is documented in the table of settings")]
@@ -151,6 +163,11 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// Reads a duration as all settings have it: a whole number with a unit, `500ms`, `10s`, `15m`, `12h` or `30d`.
+pub fn duration(text: &str) -> Option<Duration> {
+    values::read_duration(text)
 }
 
 /// A setting that cannot be used: which, where it stands, and what to do.
@@ -229,6 +246,10 @@ impl Config {
                 access_ttl: v.duration("tokens.access_ttl", 1, 86_400)?,
                 cache_entries: v.number("tokens.cache_entries", 0, 10_000_000)?,
             },
+            keys: KeySchedule {
+                every: v.duration_or_off("keys.rotate_every", 60, 3_650 * 86_400)?,
+                ahead: v.duration("keys.publish_ahead", 1, 30 * 86_400)?,
+            },
             sessions: Sessions {
                 idle_ttl: v.duration("sessions.idle_ttl", 1, 10 * 365 * 86_400)?,
                 absolute_ttl: v.duration("sessions.absolute_ttl", 1, 10 * 365 * 86_400)?,
@@ -266,6 +287,12 @@ impl Config {
                 queue: v.number("passwords.queue", 1, 100_000)?,
             },
             clients: v.clients()?,
+            webhooks: Webhooks {
+                allowed_networks: v.networks("webhooks.allowed_networks")?,
+                allow_http: v.truth("webhooks.allow_http")?,
+                timeout: v.duration("webhooks.timeout", 1, 25)?,
+                give_up_after: v.duration("webhooks.give_up_after", 60, 30 * 86_400)?,
+            },
             log: Log {
                 format: v.parse("log.format", "json, text or auto", |text| match text {
                     "auto" => Some(LogFormat::Auto),

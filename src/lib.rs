@@ -6,8 +6,9 @@ mod listener;
 mod master_key;
 mod service;
 pub mod telemetry;
+pub mod testing;
 mod wiring;
 
 pub use config::Config;
 pub use service::{Running, Service, StartError, build, clock, open_app, open_store};
-pub use wiring::{hash_forms, openapi};
+pub use wiring::{asyncapi, hash_forms, openapi};

@@ -123,8 +123,10 @@ pub async fn open_app(config: &Config) -> Result<(Arc<App>, Option<Arc<SqlStore>
         }
     }
     let issuer = issuer(config, config.server.port);
-    let mac = wiring::mac(&master_key);
-    let app = wiring::app(config, &issuer, &storage, None, &ambient, &mac, &master_key)?;
+    let security = wiring::security(config, &ambient, &master_key)?;
+    let app = wiring::app(config, &issuer, &storage, None, &ambient, &security, &master_key)?;
+    // What a command does is told to the webhooks, too.
+    app.webhooks.learn().await.map_err(StartError::database)?;
     Ok((Arc::new(app), storage.sql))
 }
 
@@ -151,10 +153,10 @@ pub async fn build(config: Config) -> Result<Service, StartError> {
         }
     }
     let redis = wiring::redis(&config)?;
-    let mac = wiring::mac(&master_key);
-    let app = wiring::app(&config, &issuer, &storage, redis.as_ref(), &ambient, &mac, &master_key)?;
+    let security = wiring::security(&config, &ambient, &master_key)?;
+    let app = wiring::app(&config, &issuer, &storage, redis.as_ref(), &ambient, &security, &master_key)?;
     let app = Arc::new(app);
-    let front = wiring::Front { limiter: wiring::limiter(redis.as_ref(), &ambient), mac };
+    let front = wiring::Front { limiter: wiring::limiter(redis.as_ref(), &ambient), mac: security.mac };
     app.tokens.open_keys(&[config.tokens.jwt_algorithm, Algorithm::V4Public]).await?;
 
     let way_out = wiring::way_out(&config, &issuer)?;
@@ -176,7 +178,7 @@ impl Service {
         let (stop_listening, listening) = watch::channel(false);
         let (stop_relay, relaying) = watch::channel(false);
         let recorder = telemetry::start_metrics();
-        let learned = self.app.sessions.learn_revocations(None).await.map_err(StartError::database)?;
+        let learned = self.app.learn(None).await.map_err(StartError::database)?;
 
         let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(self.config.server.host, 0));
         let limits = Limits {
@@ -209,9 +211,12 @@ impl Service {
                 Some(learned),
                 listening.clone(),
             )),
+            tokio::spawn(background::keys(self.app.clone(), listening.clone())),
             tokio::spawn(background::housekeeping(self.app.clone(), listening.clone())),
             tokio::spawn(background::figures(self.relay.clone(), clock, recorder, listening)),
         ];
+        let courier = Arc::new(self.app.webhooks.courier(wiring::courier_settings(&self.config)));
+        let courier = tokio::spawn(background::webhooks(self.app, courier, relaying.clone()));
         let relay = tokio::spawn(background::relay(self.relay, relaying));
         if self.issuer.starts_with("http://") {
             tracing::warn!(
@@ -232,6 +237,7 @@ impl Service {
             requests,
             beside,
             relay,
+            courier,
         })
     }
 }
@@ -251,6 +257,7 @@ pub struct Running {
     requests: Vec<JoinHandle<()>>,
     beside: Vec<JoinHandle<()>>,
     relay: JoinHandle<()>,
+    courier: JoinHandle<()>,
 }
 
 impl Running {
@@ -270,6 +277,7 @@ impl Running {
         }
         self.stop_relay.send_replace(true);
         log_panic(self.relay.await);
+        log_panic(self.courier.await);
         if let Some(amqp) = self.way_out.amqp {
             amqp.close().await;
         }

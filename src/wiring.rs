@@ -11,12 +11,14 @@ use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::ports::ambient::{Clock, Randomness};
 use portcullis_domain::ports::delivery::{EventPublisher, Outbox};
 use portcullis_domain::ports::limits::RateLimiter;
-use portcullis_domain::ports::security::Mac;
+use portcullis_domain::ports::security::{HashImport, Mac, PasswordHasher, PasswordPolicy, Vault};
 use portcullis_domain::ports::sessions::{RevocationList, RevocationSignal};
 use portcullis_domain::ports::store::Store;
+use portcullis_domain::ports::webhooks::WebhookQueue;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::SessionPolicy;
-use portcullis_http::{Check, Client, HttpSettings, Quotas};
+use portcullis_domain::webhooks::CourierSettings;
+use portcullis_http::{Check, Client, EventExchange, HttpSettings, Quotas};
 pub(crate) use portcullis_http::{Health, TrustedProxies, network_of};
 use portcullis_memory::{InProcessPublisher, MemoryLimiter, MemoryRevocations, MemoryStore};
 pub(crate) use portcullis_redis::RedisAdapter;
@@ -26,16 +28,21 @@ pub(crate) use portcullis_sql::SqlStore;
 pub use portcullis_system::legacy::forms as hash_forms;
 use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, LegacyHashes, SystemClock, SystemRandomness};
 use portcullis_tokens::{CachedVerifier, MasterMac, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
+use portcullis_webhooks::{WebhookClient, WebhookSettings};
 
 use crate::config::{Config, ConfigError};
 use crate::listener::Answers;
 use crate::service::StartError;
 use crate::{master_key, telemetry};
 
+/// The `client_id` of sessions that begin at the first-party login.
+const FIRST_PARTY_CLIENT: &str = "portcullis";
+
 /// The store behind its ports.
 pub(crate) struct Storage {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) webhook_queue: Arc<dyn WebhookQueue>,
     /// Word from other replicas.
     pub(crate) signal: Arc<dyn RevocationSignal>,
     /// Whether other replicas may share the store.
@@ -48,6 +55,15 @@ pub(crate) struct Storage {
 pub(crate) struct Ambient {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Randomness>,
+}
+
+/// What protects passwords and keys.
+pub(crate) struct Security {
+    pub(crate) hasher: Arc<dyn PasswordHasher>,
+    pub(crate) policy: Arc<dyn PasswordPolicy>,
+    pub(crate) import: Arc<dyn HashImport>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) mac: Arc<dyn Mac>,
 }
 
 /// The way out of events.
@@ -65,7 +81,14 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     let url = config.database.url.expose();
     if url.starts_with("memory:") {
         let store = Arc::new(MemoryStore::new(ambient.random.clone()));
-        return Ok(Storage { store: store.clone(), outbox: store.clone(), signal: store, shared: false, sql: None });
+        return Ok(Storage {
+            store: store.clone(),
+            outbox: store.clone(),
+            webhook_queue: store.clone(),
+            signal: store,
+            shared: false,
+            sql: None,
+        });
     }
     let settings = SqlSettings {
         max_connections: config.database.max_connections,
@@ -75,7 +98,14 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     let store = SqlStore::connect(url, settings, ambient.random.clone()).await.map_err(StartError::database)?;
     let store = Arc::new(store);
     let shared = url.starts_with("postgres");
-    Ok(Storage { store: store.clone(), outbox: store.clone(), signal: store.clone(), shared, sql: Some(store) })
+    Ok(Storage {
+        store: store.clone(),
+        outbox: store.clone(),
+        webhook_queue: store.clone(),
+        signal: store.clone(),
+        shared,
+        sql: Some(store),
+    })
 }
 
 /// The master key that was configured, or the one beside the embedded database.
@@ -116,24 +146,7 @@ fn revocations(redis: Option<&Arc<RedisAdapter>>, ambient: &Ambient) -> Arc<dyn 
     }
 }
 
-pub(crate) fn app(
-    config: &Config,
-    issuer: &str,
-    storage: &Storage,
-    redis: Option<&Arc<RedisAdapter>>,
-    ambient: &Ambient,
-    mac: &Arc<dyn Mac>,
-    master_key: &SecretString,
-) -> Result<App, StartError> {
-    let master_key = master_key.expose().as_bytes();
-    let ring = Arc::new(TokenRing::new(
-        TokenSettings {
-            algorithm: config.tokens.signing,
-            issuer: issuer.to_owned(),
-            audience: config.tokens.audience.clone(),
-        },
-        ambient.random.clone(),
-    ));
+pub(crate) fn security(config: &Config, ambient: &Ambient, master_key: &SecretString) -> Result<Security, StartError> {
     let hashing = HashSettings {
         memory_kib: config.passwords.memory_kib,
         iterations: config.passwords.iterations,
@@ -146,18 +159,47 @@ pub(crate) fn app(
     let hasher = Argon2Hasher::new(&hashing, ambient.random.clone()).map_err(StartError::hasher)?;
     let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool())
         .map_err(StartError::hasher)?;
-    let ports = Ports {
-        store: storage.store.clone(),
+    Ok(Security {
         hasher: Arc::new(hasher),
         policy: Arc::new(policy),
         import: Arc::new(LegacyHashes::new(&hashing)),
-        vault: Arc::new(MasterVault::new(master_key)),
-        mac: mac.clone(),
+        vault: vault(master_key),
+        mac: mac(master_key),
+    })
+}
+
+pub(crate) fn app(
+    config: &Config,
+    issuer: &str,
+    storage: &Storage,
+    redis: Option<&Arc<RedisAdapter>>,
+    ambient: &Ambient,
+    security: &Security,
+    master_key: &SecretString,
+) -> Result<App, StartError> {
+    let master_key = master_key.expose().as_bytes();
+    let ring = Arc::new(TokenRing::new(
+        TokenSettings {
+            algorithm: config.tokens.signing,
+            issuer: issuer.to_owned(),
+            audience: config.tokens.audience.clone(),
+        },
+        ambient.random.clone(),
+    ));
+    let ports = Ports {
+        store: storage.store.clone(),
+        hasher: security.hasher.clone(),
+        policy: security.policy.clone(),
+        import: security.import.clone(),
+        vault: security.vault.clone(),
+        mac: security.mac.clone(),
         issuer: ring.clone(),
         verifier: Arc::new(CachedVerifier::new(ring.clone(), ring.epochs(), config.tokens.cache_entries)),
         keys: ring,
         refresh_tokens: Arc::new(SealedRefreshTokens::new(master_key)),
         revocations: revocations(redis, ambient),
+        webhook_queue: storage.webhook_queue.clone(),
+        webhook_sender: Arc::new(WebhookClient::new(webhook_settings(config))),
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
     };
@@ -175,9 +217,32 @@ pub(crate) fn app(
         attempts: config.attempts,
         staleness: (storage.shared && config.sessions.refuse_when_stale)
             .then_some(config.sessions.revocation_staleness),
+        keys: config.keys,
+        reserved_clients: std::iter::once(FIRST_PARTY_CLIENT.to_owned())
+            .chain(config.clients.iter().map(|(id, _)| id.clone()))
+            .collect(),
         audit_retention: config.audit_retention,
     };
     Ok(App::new(ports, settings))
+}
+
+fn webhook_settings(config: &Config) -> WebhookSettings {
+    WebhookSettings {
+        allowed_networks: config.webhooks.allowed_networks.clone(),
+        allow_http: config.webhooks.allow_http,
+        timeout: config.webhooks.timeout,
+        authorities: Vec::new(),
+    }
+}
+
+/// How webhooks are sent to.
+pub(crate) fn courier_settings(config: &Config) -> CourierSettings {
+    CourierSettings {
+        // Its turn and its answer, and a little for the store.
+        lease: config.webhooks.timeout * 2 + Duration::from_secs(10),
+        give_up_after: config.webhooks.give_up_after,
+        ..CourierSettings::default()
+    }
 }
 
 pub(crate) fn way_out(config: &Config, issuer: &str) -> Result<WayOut, StartError> {
@@ -195,6 +260,11 @@ pub(crate) fn way_out(config: &Config, issuer: &str) -> Result<WayOut, StartErro
     .map_err(StartError::broker)?;
     let publisher = Arc::new(publisher);
     Ok(WayOut { publisher: publisher.clone(), amqp: Some(publisher) })
+}
+
+/// Seals the signing keys and the secrets of webhooks.
+pub(crate) fn vault(master_key: &SecretString) -> Arc<dyn Vault> {
+    Arc::new(MasterVault::new(master_key.expose().as_bytes()))
 }
 
 /// The tags that only this service can make.
@@ -275,16 +345,25 @@ fn http_settings(config: &Config, issuer: &str, ambient: &Ambient, front: Front)
         },
         mac: front.mac,
         issuer: issuer.to_owned(),
-        first_party_client: "portcullis".to_owned(),
+        first_party_client: FIRST_PARTY_CLIENT.to_owned(),
         first_party_scope: config.tokens.scope.clone(),
         clients: config.clients.iter().map(|(id, secret)| Client { id: id.clone(), secret: secret.clone() }).collect(),
         body_limit: config.server.body_limit,
         request_timeout: config.server.request_timeout,
         access_log: config.server.access_log,
+        events: EventExchange {
+            name: config.events.exchange.clone(),
+            queue: config.events.queue.clone(),
+            protocol: config.events.amqp_url.as_ref().map(amqp_scheme),
+        },
         version: env!("CARGO_PKG_VERSION"),
         clock: ambient.clock.clone(),
         random: ambient.random.clone(),
     }
+}
+
+fn amqp_scheme(url: &SecretString) -> &'static str {
+    if url.expose().starts_with("amqps:") { "amqps" } else { "amqp" }
 }
 
 /// What the public listener needs beside the use cases.
@@ -315,8 +394,18 @@ fn answers(endpoint: impl Endpoint + 'static) -> Answers {
 
 /// The OpenAPI document of the service as it is configured.
 pub fn openapi(config: &Config) -> String {
+    portcullis_http::openapi(&documented(config))
+}
+
+/// The AsyncAPI document of the service as it is configured.
+pub fn asyncapi(config: &Config) -> String {
+    portcullis_http::asyncapi(&documented(config))
+}
+
+/// The settings of a service that nobody serves.
+fn documented(config: &Config) -> HttpSettings {
     let issuer = crate::service::issuer(config, config.server.port);
     let ambient = ambient();
     let front = Front { limiter: limiter(None, &ambient), mac: mac(&master_key::fresh(&*ambient.random)) };
-    portcullis_http::openapi(&http_settings(config, &issuer, &ambient, front))
+    http_settings(config, &issuer, &ambient, front)
 }

@@ -5,13 +5,20 @@ use std::time::Duration;
 
 use crate::accounts::{Accounts, AttemptGuard, AttemptPolicy};
 use crate::audit::Audit;
+use crate::clients::{ClientDirectory, Clients};
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::{HashImport, Mac, PasswordHasher, PasswordPolicy, Vault};
 use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
 use crate::ports::store::Store;
 use crate::ports::tokens::{KeyRing, TokenIssuer, TokenVerifier};
-use crate::sessions::{Freshness, SessionPolicy, Sessions};
-use crate::tokens::{AccessTokens, TokenSettings, Tokens};
+use crate::ports::webhooks::{WebhookQueue, WebhookSender};
+use crate::sessions::{KnownRevocations, SessionPolicy, Sessions};
+use crate::tokens::{AccessTokens, KeySchedule, TokenSettings, Tokens};
+use crate::webhooks::{FanOut, WebhookDirectory, Webhooks};
+use crate::{Failure, Timestamp};
+
+/// How far back a look at changes goes beyond the last one: commits do not become visible in the order of their instants.
+pub(crate) const OVERLAP: Duration = Duration::from_secs(120);
 
 /// What the service can do. An adapter calls one use case a request.
 pub struct App {
@@ -21,6 +28,10 @@ pub struct App {
     pub sessions: Sessions,
     /// Access tokens and keys.
     pub tokens: Tokens,
+    /// Other services that call in their own name.
+    pub clients: Clients,
+    /// Events sent to URLs of others.
+    pub webhooks: Webhooks,
     /// What happened.
     pub audit: Audit,
 }
@@ -40,6 +51,8 @@ pub struct Ports {
     pub keys: Arc<dyn KeyRing>,
     pub refresh_tokens: Arc<dyn RefreshTokenCodec>,
     pub revocations: Arc<dyn RevocationList>,
+    pub webhook_queue: Arc<dyn WebhookQueue>,
+    pub webhook_sender: Arc<dyn WebhookSender>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Randomness>,
 }
@@ -57,6 +70,10 @@ pub struct Settings {
     pub attempts: AttemptPolicy,
     /// How old the knowledge of revocations may be before no token is accepted by it; `None` for any age.
     pub staleness: Option<Duration>,
+    /// How signing keys follow each other.
+    pub keys: KeySchedule,
+    /// The ids that no client is given.
+    pub reserved_clients: Vec<String>,
     /// How long the audit trail is kept.
     pub audit_retention: Duration,
 }
@@ -64,11 +81,28 @@ pub struct Settings {
 impl App {
     /// Puts the capabilities together.
     pub fn new(ports: Ports, settings: Settings) -> Self {
-        let p = ports;
-        let attempts = AttemptGuard::new(p.mac, settings.attempts);
-        let freshness = Arc::new(Freshness::new(settings.staleness));
+        let mut p = ports;
+        let webhooks = Arc::new(WebhookDirectory::default());
+        // Whoever commits, the webhooks that want an event are filled in.
+        p.store = Arc::new(FanOut::new(p.store, webhooks.clone()));
+        let attempts = AttemptGuard::new(p.mac.clone(), settings.attempts);
+        let mut replica = [0; 8];
+        p.random.fill(&mut replica);
+        let replica = u64::from_le_bytes(replica);
+        let revocations = Arc::new(KnownRevocations::new(p.revocations, replica, settings.staleness));
+        let directory = Arc::new(ClientDirectory::default());
         let audit = Audit::new(p.store.clone(), p.clock.clone(), p.random.clone(), settings.audit_retention);
-        let access_tokens = AccessTokens::new(
+        let webhooks = Webhooks::new(
+            p.store.clone(),
+            p.webhook_queue,
+            p.webhook_sender,
+            p.vault.clone(),
+            p.clock.clone(),
+            p.random.clone(),
+            webhooks,
+            settings.issuer.clone(),
+        );
+        let access_tokens = Arc::new(AccessTokens::new(
             p.issuer,
             p.random.clone(),
             TokenSettings {
@@ -76,14 +110,14 @@ impl App {
                 audience: settings.audience,
                 access_ttl: settings.sessions.access_ttl,
             },
-        );
+        ));
         Self {
             accounts: Accounts::new(
                 p.store.clone(),
                 p.hasher.clone(),
                 p.policy,
                 p.import,
-                p.revocations.clone(),
+                revocations.clone(),
                 p.clock.clone(),
                 p.random.clone(),
                 attempts.clone(),
@@ -93,27 +127,49 @@ impl App {
                 p.store.clone(),
                 p.hasher,
                 p.refresh_tokens.clone(),
-                p.revocations.clone(),
+                revocations.clone(),
                 p.clock.clone(),
                 p.random.clone(),
-                access_tokens,
+                access_tokens.clone(),
                 attempts,
-                freshness.clone(),
                 settings.sessions,
             ),
             tokens: Tokens::new(
-                p.store,
+                p.store.clone(),
                 p.verifier,
                 p.keys,
                 p.vault,
                 p.refresh_tokens,
-                p.revocations,
+                revocations.clone(),
+                directory.clone(),
+                p.clock.clone(),
+                p.random.clone(),
+                settings.sessions.access_ttl,
+                settings.keys,
+            ),
+            clients: Clients::new(
+                p.store,
+                p.mac,
+                revocations,
                 p.clock,
                 p.random,
-                freshness,
-                settings.sessions.access_ttl,
+                access_tokens,
+                directory,
+                settings.reserved_clients,
             ),
+            webhooks,
             audit,
         }
+    }
+
+    /// Learns what was committed since `last`, here or by another replica, that every replica must know: revocations,
+    /// clients, signing keys, webhooks. `None` is for all that matter. Returns the instant to go on from.
+    pub async fn learn(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
+        let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
+        self.clients.learn(from).await?;
+        self.tokens.learn_keys().await?;
+        self.webhooks.learn().await?;
+        // The last: from here on this replica vouches for what it knows.
+        self.sessions.learn_revocations(last).await
     }
 }

@@ -1,17 +1,25 @@
 //! Domain events: what happened, in ids and facts, never with a secret.
 
+mod example;
+mod schema;
+
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::ids::{EventId, SessionId, UserId};
+use crate::clients::ClientId;
+use crate::ids::{EventId, SessionId, TokenId, UserId, WebhookId};
 use crate::ports::delivery::Delivery;
 use crate::sessions::RevocationReason;
 
+pub use schema::EventSchema;
+pub(crate) use schema::open_choice;
+
 /// Something that happened and that others may depend on. The serialized form (`{"type": …, "data": {…}}`)
 /// is a public contract: within `v1` fields may be added, never renamed, retyped or removed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[non_exhaustive]
 pub enum Event {
@@ -53,6 +61,7 @@ pub enum Event {
         /// The new session.
         session_id: SessionId,
         /// Where the request came from.
+        #[schemars(schema_with = "schema::address")]
         ip: Option<IpAddr>,
         /// What the client called itself.
         user_agent: Option<String>,
@@ -85,6 +94,7 @@ pub enum Event {
         /// The session, revoked by this.
         session_id: SessionId,
         /// Where the reuse came from.
+        #[schemars(schema_with = "schema::address")]
         ip: Option<IpAddr>,
         /// What the client called itself.
         user_agent: Option<String>,
@@ -95,9 +105,68 @@ pub enum Event {
         /// The account that was aimed at; absent when there is none of that name.
         user_id: Option<UserId>,
         /// Where the attempt came from.
+        #[schemars(schema_with = "schema::address")]
         ip: Option<IpAddr>,
         /// What the client called itself.
         user_agent: Option<String>,
+    },
+    /// A token that belongs to no session was revoked before its time: verifiers refuse it from here on.
+    #[serde(rename = "portcullis.token.revoked.v1")]
+    TokenRevoked {
+        /// The token (`jti`).
+        token_id: TokenId,
+        /// The client that it was issued to.
+        client_id: String,
+        /// When it expires: a verifier may forget the revocation then.
+        until: Timestamp,
+    },
+    /// A client was created.
+    #[serde(rename = "portcullis.client.created.v1")]
+    ClientCreated {
+        /// The client.
+        client_id: ClientId,
+        /// The most that its tokens may allow, separated by spaces.
+        scope: String,
+    },
+    /// A client got a new secret.
+    #[serde(rename = "portcullis.client.secret_rotated.v1")]
+    ClientSecretRotated {
+        /// The client.
+        client_id: ClientId,
+    },
+    /// A client was deleted: verifiers refuse the tokens that it got in its own name from here on.
+    #[serde(rename = "portcullis.client.deleted.v1")]
+    ClientDeleted {
+        /// The client that was. Its id is not given again.
+        client_id: ClientId,
+        /// When the last token of the client expires: a verifier may forget it then.
+        until: Timestamp,
+    },
+    /// The next signing key is published: verifiers fetch it now, for tokens will be signed with it.
+    #[serde(rename = "portcullis.keys.rotated.v1")]
+    KeysRotated {
+        /// The new key.
+        kid: String,
+        /// What it signs: `ES256`, `EdDSA`, `RS256` or `v4.public`.
+        algorithm: String,
+        /// From when on it signs.
+        activates_at: Timestamp,
+    },
+    /// A signing key was withdrawn before its time: verifiers drop it at once.
+    #[serde(rename = "portcullis.keys.revoked.v1")]
+    KeysRevoked {
+        /// The key that is not to be trusted any more.
+        kid: String,
+        /// What it signed.
+        algorithm: String,
+    },
+    /// A webhook was disabled.
+    #[serde(rename = "portcullis.webhook.disabled.v1")]
+    WebhookDisabled {
+        /// The webhook.
+        webhook_id: WebhookId,
+        /// Why: `gone` (the receiver answered 410), `failing` (nothing got through for too long) or `operator`.
+        reason: String,
     },
 }
 
@@ -114,6 +183,13 @@ impl Event {
             Self::SessionRevoked { .. } => "session.revoked",
             Self::SessionReuseDetected { .. } => "session.reuse_detected",
             Self::LoginFailed { .. } => "login.failed",
+            Self::TokenRevoked { .. } => "token.revoked",
+            Self::ClientCreated { .. } => "client.created",
+            Self::ClientSecretRotated { .. } => "client.secret_rotated",
+            Self::ClientDeleted { .. } => "client.deleted",
+            Self::KeysRotated { .. } => "keys.rotated",
+            Self::KeysRevoked { .. } => "keys.revoked",
+            Self::WebhookDisabled { .. } => "webhook.disabled",
         }
     }
 
@@ -134,34 +210,71 @@ impl Event {
             | Self::SessionRevoked { user_id, .. }
             | Self::SessionReuseDetected { user_id, .. } => Some(*user_id),
             Self::LoginFailed { user_id, .. } => *user_id,
+            Self::TokenRevoked { .. }
+            | Self::ClientCreated { .. }
+            | Self::ClientSecretRotated { .. }
+            | Self::ClientDeleted { .. }
+            | Self::KeysRotated { .. }
+            | Self::KeysRevoked { .. }
+            | Self::WebhookDisabled { .. } => None,
         }
     }
 
-    /// The CloudEvents `subject`: `users/<id>`. A refused login has a subject of its own, `logins/<event id>`: it
+    /// The CloudEvents `subject`: `users/<id>`, `clients/<id>`, `keys/<kid>` or `webhooks/<id>`; events of one subject
+    /// are delivered in the order of their commits. A refused login has a subject of its own, `logins/<event id>`: it
     /// keeps no order, so that attempts on one account neither hold up its events nor take longer than attempts on none.
     pub fn subject(&self, id: EventId) -> String {
-        match self.user_id() {
-            Some(user) if !matches!(self, Self::LoginFailed { .. }) => format!("users/{user}"),
-            _ => format!("logins/{id}"),
+        match self {
+            Self::UserRegistered { user_id, .. }
+            | Self::UserUpdated { user_id, .. }
+            | Self::UserPasswordChanged { user_id }
+            | Self::UserDeleted { user_id }
+            | Self::SessionStarted { user_id, .. }
+            | Self::SessionRefreshed { user_id, .. }
+            | Self::SessionRevoked { user_id, .. }
+            | Self::SessionReuseDetected { user_id, .. } => format!("users/{user_id}"),
+            Self::LoginFailed { .. } => format!("logins/{id}"),
+            Self::TokenRevoked { client_id, .. } => format!("clients/{client_id}"),
+            Self::ClientCreated { client_id, .. }
+            | Self::ClientSecretRotated { client_id }
+            | Self::ClientDeleted { client_id, .. } => format!("clients/{client_id}"),
+            Self::KeysRotated { kid, .. } | Self::KeysRevoked { kid, .. } => format!("keys/{kid}"),
+            Self::WebhookDisabled { webhook_id, .. } => format!("webhooks/{webhook_id}"),
         }
     }
 }
 
 /// A CloudEvents 1.0 envelope in structured mode (`application/cloudevents+json`): what consumers receive.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CloudEvent<'a> {
+    /// The version of CloudEvents.
+    #[schemars(extend("const" = "1.0"))]
     specversion: &'static str,
+    /// The event, the same in every duplicate of it: whoever has handled this id passes it over.
     id: EventId,
+    /// The issuer whose event it is.
+    #[schemars(extend("format" = "uri"))]
     source: &'a str,
+    /// What the event is about; events of one subject arrive in the order of their commits.
     subject: &'a str,
+    /// When it happened.
     time: Timestamp,
+    /// The media type of `data`.
+    #[schemars(extend("const" = "application/json"))]
     datacontenttype: &'static str,
+    /// Where the JSON Schema of `data` is.
+    #[schemars(extend("format" = "uri"))]
     dataschema: String,
+    /// Grows from event to event of one subject, with gaps; 20 digits, so that the text sorts like the number.
+    #[schemars(regex(pattern = "^[0-9]{20}$"))]
     sequence: String,
+    /// The W3C Trace Context of the request that caused the event; absent when it had none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::traceparent")]
     traceparent: Option<&'a str>,
     /// Adds `type` and `data`.
     #[serde(flatten)]
+    #[schemars(skip)]
     event: &'a Event,
 }
 
@@ -178,8 +291,8 @@ impl<'a> CloudEvent<'a> {
             subject: &delivery.subject,
             time: delivery.occurred_at,
             datacontenttype: "application/json",
-            dataschema: format!("{}/schemas/{}.json", source.trim_end_matches('/'), delivery.event.cloud_event_type()),
-            // 20 digits, so that the text sorts like the number (CloudEvents sequence extension).
+            dataschema: schema::url(source, &delivery.event.cloud_event_type()),
+            // CloudEvents sequence extension.
             sequence: format!("{:020}", delivery.sequence),
             traceparent: delivery.traceparent.as_deref(),
             event: &delivery.event,

@@ -81,6 +81,14 @@ id!(
     TokenId
 );
 id!(
+    /// What a revocation names: a session with all its tokens (`sid`), or one token that belongs to none (`jti`).
+    GrantId
+);
+id!(
+    /// A webhook.
+    WebhookId
+);
+id!(
     /// An event: the CloudEvents `id`, the AMQP `message_id` and the consumers' deduplication key.
     EventId
 );
@@ -88,3 +96,22 @@ id!(
     /// An entry of the audit trail.
     AuditId
 );
+
+impl GrantId {
+    /// The session, of a grant that is one.
+    pub const fn as_session(self) -> SessionId {
+        SessionId(self.0)
+    }
+}
+
+impl From<SessionId> for GrantId {
+    fn from(session: SessionId) -> Self {
+        Self(session.0)
+    }
+}
+
+impl From<TokenId> for GrantId {
+    fn from(token: TokenId) -> Self {
+        Self(token.0)
+    }
+}

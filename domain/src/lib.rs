@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod app;
 pub mod audit;
 pub mod caller;
+pub mod clients;
 pub mod event;
 pub mod failure;
 pub mod ids;
@@ -19,6 +20,7 @@ pub mod secret;
 pub mod sessions;
 pub mod timestamp;
 pub mod tokens;
+pub mod webhooks;
 
 pub use app::App;
 pub use failure::Failure;

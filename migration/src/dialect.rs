@@ -3,8 +3,9 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{DbErr, SchemaManager};
 
-/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types, `{end}` for what follows
-/// a table's columns, and `{end_keyed}` for the same of a table that is kept in the order of its primary key.
+/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types, `{sequence}` for those of a
+/// primary key whose numbers grow and are never given twice, `{end}` for what follows a table's columns, and
+/// `{end_keyed}` for the same of a table that is kept in the order of its primary key.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let backend = manager.get_database_backend();
     for statement in statements {
@@ -20,6 +21,7 @@ fn translate(backend: DbBackend, statement: &str) -> String {
             ("{bytes}", "bytea"),
             ("{int}", "bigint"),
             ("{bool}", "boolean"),
+            ("{sequence}", "bigserial NOT NULL PRIMARY KEY"),
             ("{end}", ""),
             ("{end_keyed}", ""),
         ],
@@ -29,6 +31,7 @@ fn translate(backend: DbBackend, statement: &str) -> String {
             ("{bytes}", "BLOB"),
             ("{int}", "INTEGER"),
             ("{bool}", "INTEGER"),
+            ("{sequence}", "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"),
             ("{end}", "STRICT"),
             ("{end_keyed}", "STRICT, WITHOUT ROWID"),
         ],

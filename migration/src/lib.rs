@@ -10,6 +10,7 @@ mod m20251121_000003_keys;
 mod m20251121_000004_outbox;
 mod m20261121_000005_attempts;
 mod m20261121_000006_audit;
+mod m20261121_000007_clients;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20251121_000004_outbox::Migration),
             Box::new(m20261121_000005_attempts::Migration),
             Box::new(m20261121_000006_audit::Migration),
+            Box::new(m20261121_000007_clients::Migration),
         ]
     }
 }

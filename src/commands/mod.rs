@@ -1,6 +1,7 @@
 //! What the binary can be told to do.
 
 mod audit;
+mod clients;
 mod export;
 mod follow;
 mod healthcheck;
@@ -11,6 +12,7 @@ mod migrate;
 mod report;
 mod serve;
 mod users;
+mod webhooks;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,12 +20,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use portcullis::config::{self, Sources};
-use portcullis::{Config, openapi};
+use portcullis::{Config, asyncapi, openapi};
 
 use audit::AuditCommand;
+use clients::ClientsCommand;
 use keys::Keys;
 use migrate::Migrate;
 use users::Users;
+use webhooks::WebhooksCommand;
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
@@ -63,9 +67,15 @@ enum Command {
     /// Bring the database schema up to date, or tell how far it is.
     #[command(subcommand)]
     Migrate(Migrate),
-    /// Look at the signing keys.
+    /// Look at the signing keys, rotate or revoke them.
     #[command(subcommand)]
     Keys(Keys),
+    /// Give other services what they need to call in their own name.
+    #[command(subcommand)]
+    Clients(ClientsCommand),
+    /// Send events to URLs of others, signed.
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Bring accounts in from elsewhere, or write them out.
     #[command(subcommand)]
     Users(Users),
@@ -77,6 +87,8 @@ enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the AsyncAPI document: the events.
+    Asyncapi,
     /// Ask the service on this machine whether it is ready; exits with 1 when it is not.
     Healthcheck,
 }
@@ -120,7 +132,9 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Serve => serve::serve(Config::load(&sources)?, false),
         Command::Dev => serve::serve(Config::load(&sources)?, true),
         Command::Migrate(command) => migrate::migrate(&Config::load(&sources)?, &command),
-        Command::Keys(Keys::List(Json { json })) => keys::list(&Config::load(&sources)?, json),
+        Command::Keys(command) => keys::keys(&Config::load(&sources)?, command),
+        Command::Clients(command) => clients::clients(&Config::load(&sources)?, &command),
+        Command::Webhooks(command) => webhooks::webhooks(&Config::load(&sources)?, &command),
         Command::Users(command) => users::users(&Config::load(&sources)?, command),
         Command::Audit(AuditCommand::Tail(tail)) => audit::tail(&Config::load(&sources)?, &tail),
         Command::Config(ConfigCommand::Check) => {
@@ -130,6 +144,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Config(ConfigCommand::Print(Json { json })) => say(&config::print(&sources, json)?),
         Command::Config(ConfigCommand::Template) => say(&config::template()),
         Command::Openapi => say(&format!("{}\n", openapi(&Config::load(&sources)?))),
+        Command::Asyncapi => say(&format!("{}\n", asyncapi(&Config::load(&sources)?))),
         Command::Healthcheck => healthcheck::healthcheck(&Config::load(&sources)?),
     }
 }

@@ -93,6 +93,12 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("tokens.scope", "account", "Scope of the tokens that a login gives, separated by spaces."),
     knob("tokens.access_ttl", "15m", "How long an access token lives, 10s to 24h."),
     knob("tokens.cache_entries", "50000", "Verified tokens kept in memory; 0 turns the cache off."),
+    knob("keys.rotate_every", "90d", "How long a signing key signs before the next one does, 1m to 3650d; or off."),
+    knob(
+        "keys.publish_ahead",
+        "24h",
+        "How long the next signing key is published before it signs, 1s to 30d: longer than verifiers keep keys.",
+    ),
     knob("sessions.idle_ttl", "30d", "A session that is not refreshed for so long ends."),
     knob("sessions.absolute_ttl", "90d", "A session ends after so long in any case."),
     knob("sessions.reuse_grace", "10s", "A used refresh token gives the same successor for so long, 0s to 60s."),
@@ -131,8 +137,22 @@ pub(super) const KNOBS: &[Knob] = &[
         short: None,
         secret: true,
         default: None,
-        doc: "Clients of introspection and revocation: id:secret, separated by commas; secrets of at least 32 characters.",
+        doc: "Clients of introspection and revocation beside those in the database: id:secret, separated by commas; secrets of \
+              at least 32 characters. They get no tokens.",
     },
+    knob(
+        "webhooks.allowed_networks",
+        "",
+        "Networks that are not public and that webhooks may be sent to all the same, for instance 10.1.0.0/16, separated \
+         by commas.",
+    ),
+    knob("webhooks.allow_http", "false", "Whether webhooks may be plain http; for tests and closed networks."),
+    knob("webhooks.timeout", "15s", "How long a webhook may take to answer, 1s to 25s."),
+    knob(
+        "webhooks.give_up_after",
+        "3d",
+        "A webhook that an event could not be delivered to for so long is disabled, 1m to 30d.",
+    ),
     knob("log.format", "auto", "json, text, or auto: text on a terminal, json elsewhere."),
     knob("log.level", "info", "error, warn, info, debug, trace, or pairs like warn,portcullis_http=debug."),
 ];

@@ -84,6 +84,15 @@ impl Values {
         })
     }
 
+    pub(super) fn duration_or_off(
+        &self,
+        key: &'static str,
+        min_seconds: u64,
+        max_seconds: u64,
+    ) -> Result<Option<Duration>, ConfigError> {
+        if self.text(key).trim() == "off" { Ok(None) } else { self.duration(key, min_seconds, max_seconds).map(Some) }
+    }
+
     pub(super) fn name(&self, key: &'static str) -> Result<String, ConfigError> {
         self.parse(key, "1 to 255 printable characters without spaces", |text| {
             let fine = !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_graphic());
@@ -209,6 +218,10 @@ impl Values {
             let problem = "must not be shorter than attempts.longest_wait: guessing would never wait for so long";
             return Err(self.error("attempts.forgotten_after", problem.to_owned()));
         }
+        if config.keys.every.is_some_and(|every| every <= config.keys.ahead + config.tokens.access_ttl) {
+            let problem = "must be longer than keys.publish_ahead and tokens.access_ttl together";
+            return Err(self.error("keys.rotate_every", problem.to_owned()));
+        }
         let embedded = !config.database.url.expose().starts_with("postgres");
         if config.secret_key.is_none() && !embedded {
             let remedy = "PostgreSQL needs a master key that all replicas share: set SECRET_KEY, or SECRET_KEY_FILE, \
@@ -233,7 +246,8 @@ fn is_strong(text: &str) -> bool {
     count >= 32 && seen.len() >= 10
 }
 
-fn read_duration(text: &str) -> Option<Duration> {
+/// A whole number with a unit: ms, s, m, h or d.
+pub(super) fn read_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;

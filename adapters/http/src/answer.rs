@@ -9,6 +9,7 @@ use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
+use portcullis_domain::sessions::RefreshOutcome;
 use serde::Serialize;
 
 use crate::body::JSON;
@@ -43,6 +44,14 @@ impl Ended {
 pub(crate) const REFRESH_OUTCOME: HeaderName = HeaderName::from_static("x-refresh-outcome");
 /// By this a device is known that has logged in before.
 pub(crate) const DEVICE_TOKEN: HeaderName = HeaderName::from_static("x-device-token");
+
+/// The value of [`REFRESH_OUTCOME`] on success.
+pub(crate) const fn refresh_outcome(outcome: RefreshOutcome) -> HeaderValue {
+    HeaderValue::from_static(match outcome {
+        RefreshOutcome::Rotated => "rotated",
+        RefreshOutcome::Replayed => "replayed",
+    })
+}
 
 fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     match serde_json::to_vec(body) {
@@ -156,7 +165,9 @@ pub(crate) trait Refusals: Send + Sync + 'static {
 /// What can go wrong anywhere.
 pub(crate) const ALWAYS: &[Code] = &[Code::Internal, Code::Unavailable, Code::Timeout];
 /// What can go wrong with an access token, in the header or in a cookie.
-pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest];
+pub(crate) const IDENTIFIED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest];
+/// What can go wrong where an access token has to be a user's.
+pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired];
 /// What can go wrong where a cookie may not be enough.
 pub(crate) const CSRF: &[Code] = &[Code::CsrfFailed];
 /// What can go wrong where passwords are hashed.

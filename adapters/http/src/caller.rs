@@ -7,6 +7,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use portcullis_domain::caller::Caller;
+use portcullis_domain::tokens::Claims;
 
 use crate::cookies::{ACCESS_SCHEME, Cookies, Jar};
 use crate::csrf::{self, Protects};
@@ -26,7 +27,7 @@ pub(crate) enum Transport {
     Cookie,
 }
 
-/// A caller with a valid access token.
+/// A user with a valid access token.
 pub(crate) struct Signed {
     pub(crate) caller: Caller,
     /// How the token came.
@@ -90,6 +91,36 @@ impl<'a> ApiExtractor<'a> for Signed {
         let jar = Jar::read(request.headers(), Cookies::of(&state.settings))?;
         let token = jar.access.ok_or_else(|| Problem::unauthenticated(false))?;
         Ok(Self::by_cookie(state, request, token)?)
+    }
+}
+
+/// Whoever a valid access token speaks for: a user, or a client in its own name. It is for operations that change nothing:
+/// a cookie is enough, whichever page sent it.
+pub(crate) struct Identified(pub(crate) Claims);
+
+impl<'a> ApiExtractor<'a> for Identified {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Signed::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Signed::security_schemes()
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        let (headers, state) = (request.headers(), &Visit::of(request)?.state);
+        let token = if headers.contains_key(header::AUTHORIZATION) {
+            bearer(headers)?
+        } else {
+            let jar = Jar::read(headers, Cookies::of(&state.settings))?;
+            jar.access.ok_or_else(|| Problem::unauthenticated(false))?
+        };
+        Ok(Self(state.app.tokens.identify(token).map_err(Problem::from)?))
     }
 }
 

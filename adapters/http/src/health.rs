@@ -1,7 +1,6 @@
 //! Is the service alive, and can it serve?
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, join_all};
@@ -9,6 +8,7 @@ use poem::endpoint::make;
 use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::body::JSON;
 use crate::openapi::{answered, faults};
@@ -43,7 +43,7 @@ pub struct Check {
 /// The health of the service.
 pub struct Health {
     checks: Vec<Check>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     last: tokio::sync::Mutex<Option<(Instant, Arc<Report>)>>,
 }
 
@@ -55,18 +55,25 @@ struct Report {
 impl Health {
     /// Over its checks.
     pub fn new(checks: Vec<Check>) -> Self {
-        Self { checks, draining: AtomicBool::new(false), last: tokio::sync::Mutex::new(None) }
+        Self { checks, draining: watch::Sender::new(false), last: tokio::sync::Mutex::new(None) }
     }
 
-    /// From now on the service is not ready: load balancers stop sending requests.
+    /// From now on the service is not ready: load balancers stop sending requests, and those that wait for news are
+    /// answered at once.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
+    }
+
+    /// Returns once the service drains.
+    pub(crate) async fn drained(&self) {
+        // An error would mean that nobody can drain it any more; the sender is part of this.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// The answer to a question about readiness; `details` are for operators only.
     pub(crate) async fn ready(&self, verbose: bool, details: bool) -> Response {
         let report = self.report().await;
-        let draining = self.draining.load(Ordering::Relaxed);
+        let draining = *self.draining.borrow();
         let failed = |required| report.outcomes.iter().any(|(_, r, outcome)| *r == required && outcome.is_err());
         let (status, word) = match (draining, failed(true), failed(false)) {
             (true, _, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),

@@ -32,7 +32,8 @@ pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
     routes.add(Method::GET, PASERK, paserk);
 }
 
-fn serve(request: &Request, document: String) -> Response {
+/// A document that everybody may read and keep for a while.
+pub(crate) fn serve(request: &Request, document: String) -> Response {
     let tag = tag_of(document.as_bytes());
     let mut response = if not_modified(request.headers(), &tag) {
         Response::builder().status(StatusCode::NOT_MODIFIED).finish()
@@ -46,16 +47,21 @@ fn serve(request: &Request, document: String) -> Response {
     response
 }
 
+/// The condition of a request for something that may be known already.
+pub(crate) fn condition(description: &str) -> Value {
+    json!({
+        "name": "If-None-Match", "in": "header", "schema": { "type": "string" },
+        "description": description,
+    })
+}
+
 /// The operations in the OpenAPI document.
 pub(crate) fn paths() -> Value {
     let operation = |id: &str, summary: &str, schema: &str| {
         let mut responses = faults();
         responses["200"] = answered("The keys, the active one first.", schema);
         responses["304"] = json!({ "description": "They are what `If-None-Match` says." });
-        let condition = json!({
-            "name": "If-None-Match", "in": "header", "schema": { "type": "string" },
-            "description": "The `ETag` of the keys that are known already.",
-        });
+        let condition = condition("The `ETag` of the keys that are known already.");
         json!({ "get": {
             "tags": ["Metadata"], "operationId": id, "summary": summary,
             "description": "Good for five minutes. The next key is here long before it signs, a retired one until its last token has expired.",

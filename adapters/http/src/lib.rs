@@ -14,6 +14,7 @@ mod client_address;
 mod cookies;
 mod cors;
 mod csrf;
+mod discovery;
 mod documents;
 mod door;
 mod health;
@@ -26,6 +27,7 @@ mod openapi;
 mod origin;
 mod page;
 mod problem;
+mod revocations;
 mod routes;
 mod schema;
 mod sessions;
@@ -38,10 +40,11 @@ use poem::Endpoint;
 use portcullis_domain::App;
 
 pub use client_address::{TrustedProxies, network_of};
+pub use documents::asyncapi;
 pub use health::{Check, Health, Probe};
 pub use management::management;
 pub use openapi::openapi;
-pub use settings::{Client, HttpSettings, Quotas};
+pub use settings::{Client, EventExchange, HttpSettings, Quotas};
 
 use door::Door;
 use routes::Routes;
@@ -60,7 +63,9 @@ pub fn public(
     routes.add_api(accounts::AccountApi(state.clone()));
     routes.add_api(sessions::SessionApi(state.clone()));
     oauth::add_routes(&mut routes, &state);
+    revocations::add_routes(&mut routes, &state, &health);
     keys::add_routes(&mut routes, &state);
+    discovery::add_routes(&mut routes, &state.settings);
     health::add_routes(&mut routes, health);
     documents::add_routes(&mut routes, &state.settings);
     Door::new(routes, state)

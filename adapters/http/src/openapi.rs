@@ -7,12 +7,14 @@ use serde_json::{Map, Value, json};
 use crate::accounts::{self, AccountApi};
 use crate::cookies;
 use crate::csrf;
+use crate::discovery;
 use crate::documents;
 use crate::health;
 use crate::keys;
 use crate::limits;
 use crate::oauth;
 use crate::problem::{Code, Problem};
+use crate::revocations;
 use crate::schema::{Documented, pointer};
 use crate::sessions::{self, SessionApi};
 use crate::settings::HttpSettings;
@@ -41,7 +43,9 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
     let mut paths = Map::new();
     describe::<AccountApi>(&mut registry, &mut paths);
     describe::<SessionApi>(&mut registry, &mut paths);
-    for more in [oauth::paths(), keys::paths(), health::paths(), documents::paths()] {
+    let by_hand =
+        [oauth::paths(), revocations::paths(), keys::paths(), discovery::paths(), health::paths(), documents::paths()];
+    for more in by_hand {
         extend(&mut paths, more);
     }
     for (path, described) in &mut paths {
@@ -92,7 +96,15 @@ fn describe<A: OpenApi>(registry: &mut Registry, paths: &mut Map<String, Value>)
 
 fn schemas() -> Map<String, Value> {
     let mut schemas = Map::new();
-    for more in [accounts::schemas(), sessions::schemas(), oauth::schemas(), health::schemas(), keys::schemas()] {
+    for more in [
+        accounts::schemas(),
+        sessions::schemas(),
+        oauth::schemas(),
+        revocations::schemas(),
+        discovery::schemas(),
+        health::schemas(),
+        keys::schemas(),
+    ] {
         extend(&mut schemas, more);
     }
     schemas.insert(Problem::NAME.to_owned(), Problem::schema());
@@ -121,7 +133,17 @@ fn complete(operation: &mut Value) {
         for name in ["X-Request-Id"].into_iter().chain(more) {
             response["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
         }
+        if status == "403" && described_with(response, Code::UserRequired) {
+            let about = "`Bearer`, when the token speaks for a client (RFC 6750 §3).";
+            response["headers"]["WWW-Authenticate"] = json!({ "description": about, "schema": { "type": "string" } });
+        }
     }
+}
+
+/// Whether the description of a response tells of this problem.
+fn described_with(response: &Value, code: Code) -> bool {
+    let mark = format!("`{}`", code.slug());
+    response.get("description").and_then(Value::as_str).is_some_and(|text| text.contains(&mark))
 }
 
 /// The headers that [`complete`] refers to.
@@ -129,7 +151,7 @@ fn common_headers() -> Value {
     let text = |about: &str| json!({ "description": about, "required": true, "schema": { "type": "string" } });
     json!({
         "X-Request-Id": text("The id of the request."),
-        "WWW-Authenticate": text("`Bearer`, with `error=\"invalid_token\"` when a token was sent (RFC 6750 §3)."),
+        "WWW-Authenticate": text("`Bearer`, with `error=\"invalid_token\"` when a token was sent (RFC 6750 §3); `Basic` where a client proves itself."),
         "Retry-After": text("After how many seconds a second try is welcome."),
     })
 }
@@ -144,16 +166,18 @@ pub(crate) fn answered(description: &str, name: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": pointer(name) } } })
 }
 
+/// A refusal with one of these codes; what they mean is added to it later.
+pub(crate) fn refused(codes: &[Code]) -> Value {
+    let slugs: Vec<&str> = codes.iter().map(|code| code.slug()).collect();
+    let narrowed = json!({ "type": "object", "properties": { "code": { "type": "string", "enum": slugs } } });
+    json!({
+        "description": "",
+        "content": { "application/problem+json": { "schema": { "allOf": [pointer(Problem::NAME), narrowed] } } },
+    })
+}
+
 /// The refusals that any operation written by hand can answer with.
 pub(crate) fn faults() -> Value {
-    let refused = |codes: &[Code]| {
-        let slugs: Vec<&str> = codes.iter().map(|code| code.slug()).collect();
-        let narrowed = json!({ "type": "object", "properties": { "code": { "type": "string", "enum": slugs } } });
-        json!({
-            "description": "",
-            "content": { "application/problem+json": { "schema": { "allOf": [pointer(Problem::NAME), narrowed] } } },
-        })
-    };
     json!({ "500": refused(&[Code::Internal]), "503": refused(&[Code::Timeout]) })
 }
 

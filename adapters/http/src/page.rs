@@ -105,7 +105,7 @@ fn read_limit(text: &str) -> Result<u32, Problem> {
 }
 
 /// The raw value of a query parameter that may be given once. No value that is accepted needs percent-encoding.
-fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Problem> {
     let query = request.uri().query().unwrap_or_default();
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
@@ -115,7 +115,8 @@ fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a 
     }
 }
 
-fn invalid(name: &'static str, code: &'static str, detail: &'static str) -> Problem {
+/// A query parameter that has a value it cannot have.
+pub(crate) fn invalid(name: &'static str, code: &'static str, detail: &'static str) -> Problem {
     Problem::violations(Code::InvalidParameter, vec![Reason::new(code, detail).at(Place::Parameter(name))])
 }
 

@@ -18,7 +18,8 @@ pub struct HttpSettings {
     pub first_party_client: String,
     /// What the access tokens of such sessions allow.
     pub first_party_scope: Scope,
-    /// Who may call `/oauth2/introspect` and `/oauth2/revoke`.
+    /// Who may call `/oauth2/introspect`, `/oauth2/revoke` and `/api/v1/revocations` besides the clients in the store. They
+    /// get no tokens.
     pub clients: Vec<Client>,
     /// The origins besides our own whose pages may call this service with cookies (CORS and CSRF): `scheme://host[:port]`.
     pub allowed_origins: Vec<String>,
@@ -38,6 +39,8 @@ pub struct HttpSettings {
     pub request_timeout: Duration,
     /// Whether every request is logged at level INFO; otherwise it is at level DEBUG.
     pub access_log: bool,
+    /// Where events are published, for the AsyncAPI document.
+    pub events: EventExchange,
     /// The version of the program, for the documents.
     pub version: &'static str,
     /// The time, for request ids.
@@ -53,15 +56,26 @@ pub struct Quotas {
     pub login: Option<Quota>,
     /// `POST /api/v1/auth/register`, by address.
     pub register: Option<Quota>,
-    /// `POST /api/v1/auth/refresh`, by address.
+    /// `POST /api/v1/auth/refresh`, and `POST /oauth2/token` with a refresh token, by address.
     pub refresh: Option<Quota>,
-    /// Introspection and revocation by client; failed client authentication by address, and as other requests when this
-    /// is `None`.
+    /// What clients ask (introspection, revocation, tokens in their own name, news of revocations), by client; failed
+    /// client authentication by address, and as other requests when this is `None`.
     pub introspect: Option<Quota>,
     /// What changes the own account, and `POST /api/v1/auth/logout-all`, by address.
     pub change: Option<Quota>,
     /// Token checks for proxies, keys, documents and health are free; everything else, by address.
     pub other: Option<Quota>,
+}
+
+/// Where events are published, as far as everybody may know: nothing here tells where the broker is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventExchange {
+    /// The durable topic exchange.
+    pub name: String,
+    /// The durable queue that receives everything, if there is one.
+    pub queue: Option<String>,
+    /// `amqp` or `amqps`; `None` without a broker.
+    pub protocol: Option<&'static str>,
 }
 
 /// An OAuth 2 client that authenticates with a secret (RFC 6749 §2.3.1).

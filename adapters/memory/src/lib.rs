@@ -9,6 +9,7 @@ mod ambient;
 mod attempts;
 mod audit;
 mod buckets;
+mod clients;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod in_process;
@@ -28,6 +29,9 @@ mod store;
 mod tokens;
 mod toy;
 mod vault;
+mod webhook_queue;
+mod webhook_sender;
+mod webhooks;
 
 pub use ambient::{ManualClock, SeededRandomness};
 pub use in_process::InProcessPublisher;
@@ -40,3 +44,4 @@ pub use revocations::MemoryRevocations;
 pub use store::MemoryStore;
 pub use tokens::ToyTokens;
 pub use vault::ToyVault;
+pub use webhook_sender::{Posted, RecordingWebhooks, Reply};

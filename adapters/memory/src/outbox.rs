@@ -22,17 +22,13 @@ impl Outbox for MemoryStore {
             if claimed.len() == limit {
                 break;
             }
-            let leased = waiting.leased_until.is_some_and(|until| at < until);
-            let early = waiting.not_before.is_some_and(|not_before| at < not_before);
-            if leased || early || held_back.contains(&waiting.delivery.subject) {
+            if !waiting.is_due(at) || held_back.contains(&waiting.delivery.subject) {
                 if !waiting.parked {
                     held_back.insert(waiting.delivery.subject.clone());
                 }
                 continue;
             }
-            waiting.leased_until = Some(at.plus(lease));
-            waiting.delivery.attempts = waiting.delivery.attempts.saturating_add(1);
-            claimed.push(waiting.delivery.clone());
+            claimed.push(waiting.lease(at.plus(lease)));
         }
         Ok(claimed)
     }

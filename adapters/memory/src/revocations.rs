@@ -1,4 +1,4 @@
-//! The revoked sessions, as every request asks for them.
+//! The revoked grants, as every request asks for them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::sessions::RevocationList;
 
 const SHARDS: usize = 64;
 
-/// The revoked sessions in memory. A question costs some tens of nanoseconds, and next to nothing while nobody is
+/// The revoked grants in memory. A question costs some tens of nanoseconds, and next to nothing while nobody is
 /// revoked; writers hold back one of 64 parts of the list at a time.
 pub struct MemoryRevocations {
     shards: Box<[Shard]>,
@@ -24,7 +24,7 @@ struct Shard {
     until: RwLock<HashMap<u128, Timestamp, BuildHasherDefault<Mix>>>,
 }
 
-/// Session ids are random, and only ids that this service signed are ever asked for: nobody can choose them to
+/// Ids are random, and only ids that this service signed are ever asked for: nobody can choose them to
 /// collide, so mixing once is enough.
 #[derive(Default)]
 struct Mix(u64);
@@ -83,8 +83,8 @@ impl Shard {
 }
 
 impl RevocationList for MemoryRevocations {
-    fn revoke(&self, session: SessionId, until: Timestamp) {
-        let id = session.as_uuid().as_u128();
+    fn revoke(&self, grant: GrantId, until: Timestamp) {
+        let id = grant.as_uuid().as_u128();
         if let Some(shard) = self.shard(id) {
             shard.change(|known| {
                 let entry = known.entry(id).or_insert(until);
@@ -93,8 +93,8 @@ impl RevocationList for MemoryRevocations {
         }
     }
 
-    fn is_revoked(&self, session: SessionId) -> bool {
-        let id = session.as_uuid().as_u128();
+    fn is_revoked(&self, grant: GrantId) -> bool {
+        let id = grant.as_uuid().as_u128();
         let Some(shard) = self.shard(id) else { return false };
         shard.count.load(Ordering::SeqCst) > 0
             && shard.until.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)

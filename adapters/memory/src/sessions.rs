@@ -138,10 +138,10 @@ impl RevocationRepository for Unit {
         self.change(|view| {
             let mut changes = Changes::default();
             for new in revocations {
-                let known = changes.revocations.get(&new.session).copied().flatten();
-                let known = known.or_else(|| view.revocation(new.session).copied());
+                let known = changes.revocations.get(&new.grant).copied().flatten();
+                let known = known.or_else(|| view.revocation(new.grant).copied());
                 let kept = known.map_or(*new, |known| Revocation { until: known.until.max(new.until), ..known });
-                changes.revocations.insert(new.session, Some(kept));
+                changes.revocations.insert(new.grant, Some(kept));
             }
             Ok(((), changes))
         })
@@ -159,7 +159,7 @@ impl RevocationRepository for Unit {
         self.change(|view| {
             let mut changes = Changes::default();
             let over = view.revocations().filter(|revocation| revocation.until <= now);
-            changes.revocations.extend(over.map(|revocation| (revocation.session, None)));
+            changes.revocations.extend(over.map(|revocation| (revocation.grant, None)));
             Ok((changes.revocations.len() as u64, changes))
         })
         .await

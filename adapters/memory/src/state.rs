@@ -6,11 +6,13 @@ use std::hash::Hash;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{AttemptKey, Attempts, PasswordHash, User};
 use portcullis_domain::audit::AuditEntry;
-use portcullis_domain::ids::{AuditId, SessionId, UserId};
+use portcullis_domain::clients::{Client, ClientId};
+use portcullis_domain::ids::{AuditId, EventId, GrantId, SessionId, UserId, WebhookId};
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::sessions::Session;
 use portcullis_domain::tokens::SigningKey;
+use portcullis_domain::webhooks::Webhook;
 
 /// Everything that has been committed, with its indexes.
 #[derive(Default)]
@@ -21,10 +23,13 @@ pub(crate) struct State {
     pub(crate) passwords: HashMap<UserId, PasswordHash>,
     pub(crate) sessions: HashMap<SessionId, Session>,
     pub(crate) sessions_of: HashMap<UserId, BTreeSet<SessionId>>,
-    pub(crate) revocations: HashMap<SessionId, Revocation>,
+    pub(crate) revocations: HashMap<GrantId, Revocation>,
     pub(crate) attempts: HashMap<AttemptKey, Attempts>,
     pub(crate) audit: BTreeMap<AuditPlace, AuditEntry>,
     pub(crate) keys: HashMap<String, SigningKey>,
+    pub(crate) clients: HashMap<ClientId, Client>,
+    pub(crate) webhooks: HashMap<WebhookId, Webhook>,
+    pub(crate) queue: BTreeMap<QueuePlace, Waiting>,
     pub(crate) outbox: BTreeMap<u64, Waiting>,
     pub(crate) last_sequence: u64,
 }
@@ -32,12 +37,41 @@ pub(crate) struct State {
 /// Where an entry has its place in the audit trail.
 pub(crate) type AuditPlace = (Timestamp, AuditId);
 
-/// A delivery in the outbox.
+/// Where a delivery has its place among those of its webhook.
+pub(crate) type QueuePlace = (WebhookId, EventId);
+
+/// A delivery in the outbox, or in the webhook queue.
 pub(crate) struct Waiting {
     pub(crate) delivery: Delivery,
     pub(crate) leased_until: Option<Timestamp>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) parked: bool,
+}
+
+impl Waiting {
+    /// It may be claimed at once.
+    pub(crate) const fn new(delivery: Delivery) -> Self {
+        Self { delivery, leased_until: None, not_before: None, parked: false }
+    }
+
+    /// The instant from which it may be claimed: that of its commit, the end of its lease, or of its pause.
+    pub(crate) fn due_at(&self) -> Timestamp {
+        self.leased_until.or(self.not_before).unwrap_or(self.delivery.occurred_at)
+    }
+
+    /// Whether it may be claimed at `at`.
+    pub(crate) fn is_due(&self, at: Timestamp) -> bool {
+        let leased = self.leased_until.is_some_and(|until| at < until);
+        let early = self.not_before.is_some_and(|not_before| at < not_before);
+        !leased && !early
+    }
+
+    /// Takes it, and gives it as its claimer gets it.
+    pub(crate) fn lease(&mut self, until: Timestamp) -> Delivery {
+        self.leased_until = Some(until);
+        self.delivery.attempts = self.delivery.attempts.saturating_add(1);
+        self.delivery.clone()
+    }
 }
 
 /// What one unit of work has written; `None` is a row removed. It lies over the state until the commit.
@@ -46,10 +80,12 @@ pub(crate) struct Changes {
     pub(crate) users: HashMap<UserId, Option<User>>,
     pub(crate) passwords: HashMap<UserId, Option<PasswordHash>>,
     pub(crate) sessions: HashMap<SessionId, Option<Session>>,
-    pub(crate) revocations: HashMap<SessionId, Option<Revocation>>,
+    pub(crate) revocations: HashMap<GrantId, Option<Revocation>>,
     pub(crate) attempts: HashMap<AttemptKey, Option<Attempts>>,
     pub(crate) audit: BTreeMap<AuditPlace, Option<AuditEntry>>,
     pub(crate) keys: HashMap<String, Option<SigningKey>>,
+    pub(crate) clients: HashMap<ClientId, Option<Client>>,
+    pub(crate) webhooks: HashMap<WebhookId, Option<Webhook>>,
 }
 
 /// The state as a unit of work sees it: its own changes over what is committed.
@@ -117,8 +153,8 @@ impl<'a> View<'a> {
         ids.into_iter().rev().filter_map(|id| self.session(id)).collect()
     }
 
-    pub(crate) fn revocation(&self, session: SessionId) -> Option<&'a Revocation> {
-        row(&self.changes.revocations, &self.state.revocations, &session)
+    pub(crate) fn revocation(&self, grant: GrantId) -> Option<&'a Revocation> {
+        row(&self.changes.revocations, &self.state.revocations, &grant)
     }
 
     pub(crate) fn revocations(&self) -> impl Iterator<Item = &'a Revocation> {
@@ -147,6 +183,30 @@ impl<'a> View<'a> {
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'a SigningKey> {
         rows(&self.changes.keys, &self.state.keys)
+    }
+
+    /// By its `kid`.
+    pub(crate) fn key(&self, kid: &str) -> Option<&'a SigningKey> {
+        match self.changes.keys.get(kid) {
+            Some(row) => row.as_ref(),
+            None => self.state.keys.get(kid),
+        }
+    }
+
+    pub(crate) fn client(&self, id: &ClientId) -> Option<&'a Client> {
+        row(&self.changes.clients, &self.state.clients, id)
+    }
+
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &'a Client> {
+        rows(&self.changes.clients, &self.state.clients)
+    }
+
+    pub(crate) fn webhook(&self, id: WebhookId) -> Option<&'a Webhook> {
+        row(&self.changes.webhooks, &self.state.webhooks, &id)
+    }
+
+    pub(crate) fn webhooks(&self) -> impl Iterator<Item = &'a Webhook> {
+        rows(&self.changes.webhooks, &self.state.webhooks)
     }
 }
 
@@ -189,6 +249,11 @@ impl State {
             };
         }
         put(&mut self.keys, changes.keys);
+        put(&mut self.clients, changes.clients);
+        for id in changes.webhooks.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| id) {
+            self.queue.retain(|(webhook, _), _| webhook != id);
+        }
+        put(&mut self.webhooks, changes.webhooks);
     }
 
     fn forget_session(&mut self, id: SessionId) {

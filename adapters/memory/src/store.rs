@@ -8,15 +8,18 @@ use portcullis_domain::ids::EventId;
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
+use portcullis_domain::ports::webhooks::WebhookRepository;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use crate::state::{Changes, State, View, Waiting};
 
-/// All state of the service, in memory: [`Store`] and [`Outbox`](portcullis_domain::ports::delivery::Outbox).
+/// All state of the service, in memory: [`Store`], [`Outbox`](portcullis_domain::ports::delivery::Outbox) and
+/// [`WebhookQueue`](portcullis_domain::ports::webhooks::WebhookQueue).
 ///
 /// A unit of work waits for its turn at its first write and keeps it until it ends; reads never wait and see what is
 /// committed (with the unit's own writes over it). Nothing survives the process.
@@ -127,6 +130,8 @@ impl Changes {
         self.attempts.extend(newer.attempts);
         self.audit.extend(newer.audit);
         self.keys.extend(newer.keys);
+        self.clients.extend(newer.clients);
+        self.webhooks.extend(newer.webhooks);
     }
 }
 
@@ -160,6 +165,14 @@ impl Tx for Unit {
         self
     }
 
+    fn clients(&mut self) -> &mut dyn ClientRepository {
+        self
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookRepository {
+        self
+    }
+
     async fn commit(mut self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::Closed);
@@ -170,14 +183,18 @@ impl Tx for Unit {
             let mut state = self.shared.write();
             state.apply(std::mem::take(&mut self.changes));
             for effect in effects {
-                let Effect::Publish { event, traceparent } = effect;
+                let Effect::Publish { event, traceparent, webhooks } = effect;
                 let id = EventId::new(at, &*self.shared.random);
                 state.last_sequence += 1;
                 let sequence = state.last_sequence;
                 let subject = event.subject(id);
                 let delivery = Delivery { id, sequence, subject, occurred_at: at, event, traceparent, attempts: 0 };
-                let waiting = Waiting { delivery, leased_until: None, not_before: None, parked: false };
-                state.outbox.insert(sequence, waiting);
+                for webhook in webhooks {
+                    if state.webhooks.contains_key(&webhook) {
+                        state.queue.insert((webhook, id), Waiting::new(delivery.clone()));
+                    }
+                }
+                state.outbox.insert(sequence, Waiting::new(delivery));
             }
         }
         if announces {

@@ -10,7 +10,7 @@ use portcullis_domain::ports::tokens::{
     KeyPair, KeyRing, LiveKey, PrivateKey, PublishedKeys, TokenError, TokenIssuer, TokenVerifier,
 };
 use portcullis_domain::secret::SecretString;
-use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey, Subject};
 use serde_json::{Value, json};
 
 use crate::toy::{from_hex, mix, to_hex};
@@ -79,10 +79,14 @@ fn kid_of(algorithm: Algorithm, public: &[u8]) -> String {
 }
 
 fn to_json(claims: &Claims, kid: &str) -> Value {
+    let session = match claims.subject {
+        Subject::User { session, .. } => Some(session),
+        Subject::Client => None,
+    };
     json!({
-        "kid": kid, "iss": claims.issuer, "sub": claims.subject, "aud": claims.audience,
+        "kid": kid, "iss": claims.issuer, "sub": claims.sub(), "aud": claims.audience,
         "exp": claims.expires_at.as_unix_seconds(), "iat": claims.issued_at.as_unix_seconds(),
-        "jti": claims.id, "sid": claims.session, "client_id": claims.client_id, "scope": claims.scope.to_string(),
+        "jti": claims.id, "sid": session, "client_id": claims.client_id, "scope": claims.scope.to_string(),
         "auth_time": claims.authenticated_at.map(Timestamp::as_unix_seconds),
         "roles": claims.roles, "permissions": claims.permissions,
     })
@@ -95,15 +99,20 @@ fn from_json(json: &Value) -> Option<Claims> {
         let items = json[name].as_array()?.iter();
         items.map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
     };
+    let client_id = text("client_id")?;
+    let subject = match text("sid") {
+        Some(session) => Subject::User { id: text("sub")?.parse().ok()?, session: session.parse().ok()? },
+        None if json["sid"].is_null() && text("sub")? == client_id => Subject::Client,
+        None => return None,
+    };
     Some(Claims {
         issuer: text("iss")?,
-        subject: text("sub")?.parse().ok()?,
+        subject,
         audience: text("aud")?,
         expires_at: seconds("exp")?,
         issued_at: seconds("iat")?,
         id: text("jti")?.parse().ok()?,
-        session: text("sid")?.parse().ok()?,
-        client_id: text("client_id")?,
+        client_id,
         scope: Scope::parse(&text("scope")?).ok()?,
         authenticated_at: seconds("auth_time"),
         roles: list("roles"),

@@ -31,11 +31,12 @@ mod store {
 
     async fn fresh() -> Storage {
         let store = Arc::new(MemoryStore::new(random()));
-        Storage { outbox: store.clone(), store, guard: nothing() }
+        Storage { outbox: store.clone(), queue: store.clone(), store, guard: nothing() }
     }
 
     portcullis_memory::storage_contract!(fresh);
     portcullis_memory::outbox_contract!(fresh);
+    portcullis_memory::webhook_queue_contract!(fresh);
 
     async fn alone() -> Replicas {
         let store = Arc::new(MemoryStore::new(random()));
@@ -197,3 +198,35 @@ async fn manual_and_seeded() -> Ambient {
     Ambient { clock: Arc::new(ManualClock::default()), random: random() }
 }
 portcullis_memory::ambient_contract!(manual_and_seeded);
+
+mod recording_webhooks {
+    use portcullis_domain::webhooks::WebhookUrl;
+    use portcullis_memory::contract::webhook_sender::{Receiver, Webhooks};
+    use portcullis_memory::{Posted, RecordingWebhooks, Reply};
+
+    use super::*;
+
+    struct Records(Arc<RecordingWebhooks>);
+
+    #[async_trait]
+    impl Receiver for Records {
+        fn url(&self) -> WebhookUrl {
+            WebhookUrl::parse("https://hooks.example.com/portcullis?tenant=7").expect("a URL")
+        }
+
+        fn answer(&self, reply: Reply) {
+            self.0.answer(reply);
+        }
+
+        async fn received(&self) -> Vec<Posted> {
+            self.0.posted()
+        }
+    }
+
+    async fn fresh() -> Webhooks {
+        let sender = Arc::new(RecordingWebhooks::new());
+        Webhooks { receiver: Arc::new(Records(sender.clone())), sender, guard: nothing() }
+    }
+
+    portcullis_memory::webhook_sender_contract!(fresh);
+}

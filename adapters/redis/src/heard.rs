@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::sessions::RevocationList;
 
@@ -27,12 +27,12 @@ impl Heard {
         Self { list, clock, forgotten: Mutex::new(Timestamp::UNIX_EPOCH), malformed_told: AtomicBool::new(false) }
     }
 
-    /// Remembers a session, unless it does not matter any more.
-    pub(crate) fn revoked(&self, session: SessionId, until: Timestamp) {
+    /// Remembers a grant, unless it does not matter any more.
+    pub(crate) fn revoked(&self, grant: GrantId, until: Timestamp) {
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         if until > now.max(*forgotten) {
-            self.list.revoke(session, until.min(now.plus(BELIEVED)));
+            self.list.revoke(grant, until.min(now.plus(BELIEVED)));
         }
     }
 
@@ -44,11 +44,11 @@ impl Heard {
         self.list.forget(now);
     }
 
-    /// Takes in a message: lines of a session id, a space and unix microseconds.
+    /// Takes in a message: lines of the id of a grant, a space and unix microseconds.
     pub(crate) fn message(&self, bytes: &[u8]) {
         for line in bytes.split(|byte| *byte == b'\n') {
             match read(line) {
-                Some((session, until)) => self.revoked(session, until),
+                Some((grant, until)) => self.revoked(grant, until),
                 None => self.malformed("message"),
             }
         }
@@ -56,10 +56,10 @@ impl Heard {
 
     /// Takes in a member of the sorted set with its score.
     pub(crate) fn member(&self, member: &[u8], score: f64) {
-        let session = std::str::from_utf8(member).ok().and_then(|text| text.parse().ok());
-        match session {
+        let grant = std::str::from_utf8(member).ok().and_then(|text| text.parse().ok());
+        match grant {
             // The cast saturates, and no number becomes 0, which is long ago.
-            Some(session) if !score.is_nan() => self.revoked(session, Timestamp::from_unix_micros(score as i64)),
+            Some(grant) if !score.is_nan() => self.revoked(grant, Timestamp::from_unix_micros(score as i64)),
             _ => self.malformed("member of the sorted set"),
         }
     }
@@ -74,9 +74,9 @@ impl Heard {
     }
 }
 
-fn read(line: &[u8]) -> Option<(SessionId, Timestamp)> {
-    let (session, until) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    Some((session.parse().ok()?, Timestamp::from_unix_micros(until.parse().ok()?)))
+fn read(line: &[u8]) -> Option<(GrantId, Timestamp)> {
+    let (grant, until) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+    Some((grant.parse().ok()?, Timestamp::from_unix_micros(until.parse().ok()?)))
 }
 
 #[cfg(test)]
@@ -91,15 +91,15 @@ mod tests {
         (list, clock, heard)
     }
 
-    fn session(seed: u64) -> SessionId {
-        SessionId::new(Timestamp::UNIX_EPOCH, &SeededRandomness::new(seed))
+    fn grant(seed: u64) -> GrantId {
+        GrantId::new(Timestamp::UNIX_EPOCH, &SeededRandomness::new(seed))
     }
 
     #[test]
     fn a_message_is_taken_in_line_by_line_and_what_is_not_ours_is_ignored() {
         let (list, clock, heard) = heard();
         let until = clock.now().plus(Duration::from_secs(60)).as_unix_micros();
-        let id = |seed| session(seed).to_string();
+        let id = |seed| grant(seed).to_string();
         let message = format!(
             "{} {until}\nnonsense\n{} x\n{} {until}0000000000000000000\n{} {until} \n {}\n{}\n{} {until}",
             id(1),
@@ -113,7 +113,7 @@ mod tests {
         heard.message(message.as_bytes());
         heard.message(b"");
         heard.message(&[0xFF, 0xFE, b'\n', 0]);
-        let known: Vec<_> = (1..=7).filter(|seed| list.is_revoked(session(*seed))).collect();
+        let known: Vec<_> = (1..=7).filter(|seed| list.is_revoked(grant(*seed))).collect();
         assert_eq!(known, [1, 7]);
         assert_eq!(list.len(), 2);
     }
@@ -123,11 +123,11 @@ mod tests {
         let (list, clock, heard) = heard();
         let until = clock.now().plus(Duration::from_secs(60)).as_unix_micros() as f64;
         for (seed, score) in [(1, until), (2, f64::NAN), (3, f64::NEG_INFINITY), (4, -1.0), (5, f64::INFINITY)] {
-            heard.member(session(seed).to_string().as_bytes(), score);
+            heard.member(grant(seed).to_string().as_bytes(), score);
         }
         heard.member(b"nonsense", until);
         heard.member(&[0xFF], until);
-        let known: Vec<_> = (1..=5).filter(|seed| list.is_revoked(session(*seed))).collect();
+        let known: Vec<_> = (1..=5).filter(|seed| list.is_revoked(grant(*seed))).collect();
         assert_eq!(known, [1, 5], "what is for ever is believed");
         list.forget(clock.now().plus(BELIEVED));
         assert!(list.is_empty(), "but for a day only");
@@ -138,10 +138,10 @@ mod tests {
         let (list, clock, heard) = heard();
         let until = clock.now().plus(Duration::from_secs(60));
         heard.forget(until);
-        heard.revoked(session(1), until);
+        heard.revoked(grant(1), until);
         assert!(list.is_empty());
         heard.forget(clock.now());
-        heard.revoked(session(1), until);
-        assert!(list.is_revoked(session(1)), "a clock that was once ahead makes nobody deaf");
+        heard.revoked(grant(1), until);
+        assert!(list.is_revoked(grant(1)), "a clock that was once ahead makes nobody deaf");
     }
 }

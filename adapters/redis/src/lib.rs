@@ -9,7 +9,7 @@
 //! Redis, until a new connection has counted a trial permit in time.
 //!
 //! Under the prefix `p` there are the strings `p:limit:…` (a digest; they expire by themselves), the sorted set
-//! `p:revocations` (session ids by the microsecond until which they matter) and the channel `p:revocations:db`. The
+//! `p:revocations` (ids of grants by the microsecond until which they matter) and the channel `p:revocations:db`. The
 //! user in Redis needs `+@connection +@read +@write +@scripting +publish +subscribe +time ~p:* &p:*`. Cluster mode is
 //! not supported; a replicated Redis behind one address will do.
 

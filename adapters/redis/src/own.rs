@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use tokio::sync::Notify;
 
 /// How many revocations wait one by one; with more, all of them are told once more.
 const QUEUE: usize = 10_000;
 
-/// Sessions with the instant until which they matter.
-pub(crate) type Batch = Vec<(SessionId, Timestamp)>;
+/// Grants with the instant until which they matter.
+pub(crate) type Batch = Vec<(GrantId, Timestamp)>;
 
 /// The revocations of this process, until they are forgotten.
 #[derive(Default)]
@@ -22,22 +22,22 @@ pub(crate) struct Own {
 
 #[derive(Default)]
 struct State {
-    until: HashMap<SessionId, Timestamp>,
-    untold: HashSet<SessionId>,
+    until: HashMap<GrantId, Timestamp>,
+    untold: HashSet<GrantId>,
     /// Nobody knows any more which ones are untold: all are.
     all_untold: bool,
 }
 
 impl Own {
     /// Remembers a revocation to be told, unless it is no news.
-    pub(crate) fn add(&self, session: SessionId, until: Timestamp) {
+    pub(crate) fn add(&self, grant: GrantId, until: Timestamp) {
         let mut state = self.lock();
-        if state.until.get(&session).is_some_and(|known| *known >= until) {
+        if state.until.get(&grant).is_some_and(|known| *known >= until) {
             return;
         }
-        state.until.insert(session, until);
+        state.until.insert(grant, until);
         if !state.all_untold {
-            state.untold.insert(session);
+            state.untold.insert(grant);
             if state.untold.len() > QUEUE {
                 state.give_up_the_queue();
             }
@@ -51,7 +51,7 @@ impl Own {
         let mut state = self.lock();
         let State { until, untold, .. } = &mut *state;
         until.retain(|_, until| *until > now);
-        untold.retain(|session| until.contains_key(session));
+        untold.retain(|grant| until.contains_key(grant));
     }
 
     /// What is to be told.
@@ -61,7 +61,7 @@ impl Own {
             state.all()
         } else {
             let untold = std::mem::take(&mut state.untold);
-            untold.into_iter().filter_map(|session| Some((session, *state.until.get(&session)?))).collect()
+            untold.into_iter().filter_map(|grant| Some((grant, *state.until.get(&grant)?))).collect()
         };
         Untold { own: self, batch }
     }
@@ -86,7 +86,7 @@ impl Own {
 
 impl State {
     fn all(&self) -> Batch {
-        self.until.iter().map(|(session, until)| (*session, *until)).collect()
+        self.until.iter().map(|(grant, until)| (*grant, *until)).collect()
     }
 
     fn give_up_the_queue(&mut self) {
@@ -102,7 +102,7 @@ pub(crate) struct Untold<'a> {
 }
 
 impl Untold<'_> {
-    pub(crate) fn batch(&self) -> &[(SessionId, Timestamp)] {
+    pub(crate) fn batch(&self) -> &[(GrantId, Timestamp)] {
         &self.batch
     }
 
@@ -130,9 +130,9 @@ mod tests {
         Timestamp::from_unix_seconds(seconds)
     }
 
-    fn sessions(count: usize) -> Vec<SessionId> {
+    fn grants(count: usize) -> Vec<GrantId> {
         let random = SeededRandomness::new(1);
-        (0..count).map(|_| SessionId::new(at(0), &random)).collect()
+        (0..count).map(|_| GrantId::new(at(0), &random)).collect()
     }
 
     fn tell(own: &Own) -> Batch {
@@ -145,36 +145,36 @@ mod tests {
     #[test]
     fn a_revocation_is_told_once_however_often_it_is_added() {
         let own = Own::default();
-        for session in sessions(1) {
-            own.add(session, at(5));
-            own.add(session, at(9));
-            own.add(session, at(7));
-            assert_eq!(tell(&own), [(session, at(9))]);
-            own.add(session, at(9));
+        for grant in grants(1) {
+            own.add(grant, at(5));
+            own.add(grant, at(9));
+            own.add(grant, at(7));
+            assert_eq!(tell(&own), [(grant, at(9))]);
+            own.add(grant, at(9));
             assert_eq!(tell(&own), []);
-            own.add(session, at(10));
-            assert_eq!(tell(&own), [(session, at(10))], "a later instant is news");
-            assert_eq!(own.all(), [(session, at(10))]);
+            own.add(grant, at(10));
+            assert_eq!(tell(&own), [(grant, at(10))], "a later instant is news");
+            assert_eq!(own.all(), [(grant, at(10))]);
         }
     }
 
     #[test]
     fn more_than_fit_the_queue_are_all_told() {
         let own = Own::default();
-        let sessions = sessions(3 * QUEUE);
-        for session in &sessions {
-            own.add(*session, at(5));
+        let grants = grants(3 * QUEUE);
+        for grant in &grants {
+            own.add(*grant, at(5));
         }
         assert!(own.lock().untold.is_empty(), "the queue is bounded");
-        assert_eq!(tell(&own).len(), sessions.len());
+        assert_eq!(tell(&own).len(), grants.len());
         assert_eq!(tell(&own), []);
     }
 
     #[test]
     fn what_could_not_be_told_is_taken_again() {
         let own = Own::default();
-        for session in sessions(2) {
-            own.add(session, at(5));
+        for grant in grants(2) {
+            own.add(grant, at(5));
         }
         drop(own.take_untold());
         assert_eq!(tell(&own).len(), 2);
@@ -185,8 +185,8 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_not_told() {
         let own = Own::default();
-        for (number, session) in (0..).zip(sessions(10)) {
-            own.add(session, at(number));
+        for (number, grant) in (0..).zip(grants(10)) {
+            own.add(grant, at(number));
         }
         own.forget(at(4));
         assert_eq!(own.take_untold().batch().len(), 5);

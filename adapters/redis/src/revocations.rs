@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::sessions::RevocationList;
 
@@ -47,13 +47,13 @@ impl RedisRevocations {
 }
 
 impl RevocationList for RedisRevocations {
-    fn revoke(&self, session: SessionId, until: Timestamp) {
-        self.list.revoke(session, until);
-        self.own.add(session, until);
+    fn revoke(&self, grant: GrantId, until: Timestamp) {
+        self.list.revoke(grant, until);
+        self.own.add(grant, until);
     }
 
-    fn is_revoked(&self, session: SessionId) -> bool {
-        self.list.is_revoked(session)
+    fn is_revoked(&self, grant: GrantId) -> bool {
+        self.list.is_revoked(grant)
     }
 
     fn forget(&self, now: Timestamp) {

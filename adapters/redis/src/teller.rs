@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::ambient::Clock;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline};
@@ -173,7 +173,7 @@ impl Teller {
     async fn put(
         &self,
         connection: &mut MultiplexedConnection,
-        batch: &[(SessionId, Timestamp)],
+        batch: &[(GrantId, Timestamp)],
         announce: bool,
     ) -> Result<(), Cause> {
         let (key, channel) = (self.shared.plan.revocations_key(), self.shared.plan.revocations_channel());
@@ -182,9 +182,9 @@ impl Teller {
             // GT: a later instant stays (Redis 6.2).
             pipeline.cmd("ZADD").arg(&key).arg("GT");
             let mut lines = Vec::new();
-            for (session, until) in chunk {
-                pipeline.arg(until.as_unix_micros()).arg(session.to_string());
-                lines.push(format!("{session} {}", until.as_unix_micros()));
+            for (grant, until) in chunk {
+                pipeline.arg(until.as_unix_micros()).arg(grant.to_string());
+                lines.push(format!("{grant} {}", until.as_unix_micros()));
             }
             pipeline.ignore();
             if announce {

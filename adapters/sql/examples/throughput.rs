@@ -188,7 +188,7 @@ impl Bench {
             }
             let entry = AuditEntry::new(now(), &*self.random, Actor::User(user.id), Action::LogIn, &origin);
             tx.audit().append(entry.on(user.id).in_session(session.id)).await?;
-            tx.commit(now(), vec![Effect::Publish { event, traceparent: None }]).await?;
+            tx.commit(now(), vec![Effect::Publish { event, traceparent: None, webhooks: Vec::new() }]).await?;
             count += 1;
         }
         let spent = Spent::now();
@@ -218,7 +218,7 @@ impl Bench {
                     };
                     let mut tx = bench.store.begin().await?;
                     tx.sessions().insert(&session).await?;
-                    tx.commit(now(), vec![Effect::Publish { event, traceparent: None }]).await?;
+                    tx.commit(now(), vec![Effect::Publish { event, traceparent: None, webhooks: Vec::new() }]).await?;
                     count += 1;
                 }
                 Ok::<_, BoxError>(count)

@@ -26,6 +26,11 @@ pub(crate) fn count(column: &str, number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| corrupt(column))
 }
 
+/// The version that follows one.
+pub(crate) fn next(column: &str, version: u32) -> Result<i64, StoreError> {
+    version.checked_add(1).map(i64::from).ok_or_else(|| corrupt(column))
+}
+
 /// An address of a client.
 pub(crate) fn maybe_ip(column: &str, text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
     text.map(|text| text.parse().map_err(|_| corrupt(column))).transpose()

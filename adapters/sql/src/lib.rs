@@ -1,5 +1,6 @@
 //! Storage on SQLite and PostgreSQL, behind the domain's ports [`Store`](portcullis_domain::ports::store::Store),
-//! [`Outbox`](portcullis_domain::ports::delivery::Outbox) and
+//! [`Outbox`](portcullis_domain::ports::delivery::Outbox),
+//! [`WebhookQueue`](portcullis_domain::ports::webhooks::WebhookQueue) and
 //! [`RevocationSignal`](portcullis_domain::ports::sessions::RevocationSignal).
 //!
 //! The address decides: `sqlite://data/portcullis.db`, `sqlite::memory:`, `postgres://user:password@host/database`
@@ -10,13 +11,15 @@
 //! - **SQLite**: readers side by side, one writer. Units of work take turns in the writer's open transaction, each
 //!   behind a savepoint, and all that waited share one COMMIT, which is one fsync.
 //! - **PostgreSQL**: reads go straight to the pool, the transaction begins at the first write, READ COMMITTED. Other
-//!   replicas are told of revocations by `NOTIFY`, in the transaction that adds them.
+//!   replicas are told of revocations, and of changes of clients, signing keys and webhooks, by `NOTIFY`, in the
+//!   transaction that makes them.
 //! - On both, refresh tokens of different sessions that are used at the same time share one statement and one COMMIT.
 
 mod accounts;
 mod address;
 mod attempts;
 mod audit;
+mod clients;
 mod column;
 mod connect;
 mod credentials;
@@ -40,6 +43,8 @@ mod store;
 mod tests;
 mod turn;
 mod unit;
+mod webhook_queue;
+mod webhooks;
 
 pub use connect::ConnectError;
 pub use migrate::{MigrateError, MigrationStatus};

@@ -1,10 +1,10 @@
-//! The sessions that ended before their time.
+//! The grants that ended before their time.
 
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::sessions::{Revocation, RevocationRepository};
 use portcullis_domain::ports::store::StoreError;
 use sea_orm::Statement;
@@ -39,7 +39,7 @@ impl RevocationRepository for Unit {
         }
         for chunk in revocations.chunks(CHUNK) {
             let rows = chunk.iter().map(|revocation| ActiveModel {
-                session_id: ActiveValue::Set(*revocation.session.as_uuid()),
+                grant_id: ActiveValue::Set(*revocation.grant.as_uuid()),
                 revoked_at: ActiveValue::Set(revocation.at.as_unix_micros()),
                 until: ActiveValue::Set(revocation.until.as_unix_micros()),
             });
@@ -47,7 +47,7 @@ impl RevocationRepository for Unit {
             let new = || Expr::col(("excluded", Column::Until));
             let later = CaseStatement::new().case(new().gt(old()), new()).finally(old());
             Entity::insert_many(rows)
-                .on_conflict(OnConflict::column(Column::SessionId).value(Column::Until, later).to_owned())
+                .on_conflict(OnConflict::column(Column::GrantId).value(Column::Until, later).to_owned())
                 .exec_without_returning(&link)
                 .await
                 .map_err(store_error)?;
@@ -76,18 +76,18 @@ impl RevocationRepository for Unit {
 /// Adds them and tells the other replicas, who hear of it when it is committed.
 static ADD_ON_POSTGRES: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "INSERT INTO revocations (session_id, revoked_at, until) SELECT session_id, revoked_at, until \
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS new (session_id, revoked_at, until) \
+        "INSERT INTO revocations (session_id, revoked_at, until) SELECT grant_id, revoked_at, until \
+         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS new (grant_id, revoked_at, until) \
          ON CONFLICT (session_id) DO UPDATE SET until = GREATEST(revocations.until, excluded.until) \
          RETURNING pg_notify({CHANNEL}, '')::text"
     )
 });
 
 fn adding_on_postgres(link: &Link, revocations: &[Revocation]) -> Statement {
-    let sessions: Vec<Uuid> = revocations.iter().map(|revocation| *revocation.session.as_uuid()).collect();
+    let grants: Vec<Uuid> = revocations.iter().map(|revocation| *revocation.grant.as_uuid()).collect();
     let at: Vec<i64> = revocations.iter().map(|revocation| revocation.at.as_unix_micros()).collect();
     let until: Vec<i64> = revocations.iter().map(|revocation| revocation.until.as_unix_micros()).collect();
-    link.statement(ADD_ON_POSTGRES.as_str(), [sessions.into(), at.into(), until.into()])
+    link.statement(ADD_ON_POSTGRES.as_str(), [grants.into(), at.into(), until.into()])
 }
 
 /// Those from an instant on that still matter.
@@ -95,18 +95,18 @@ pub(crate) fn from(at: Timestamp, now: Timestamp) -> Select<Entity> {
     Entity::find().filter(Column::RevokedAt.gte(at.as_unix_micros()).and(Column::Until.gt(now.as_unix_micros())))
 }
 
-/// One a session, for one statement does not touch a row twice; in one order, so that two units do not wait for each
+/// One a grant, for one statement does not touch a row twice; in one order, so that two units do not wait for each
 /// other.
 fn later_of_each(revocations: &[Revocation]) -> Vec<Revocation> {
     let mut sorted = revocations.to_vec();
-    sorted.sort_by_key(|revocation| (revocation.session, std::cmp::Reverse(revocation.until)));
-    sorted.dedup_by_key(|revocation| revocation.session);
+    sorted.sort_by_key(|revocation| (revocation.grant, std::cmp::Reverse(revocation.until)));
+    sorted.dedup_by_key(|revocation| revocation.grant);
     sorted
 }
 
 fn revocation(row: &Model) -> Result<Revocation, StoreError> {
     Ok(Revocation {
-        session: SessionId::from_uuid(row.session_id),
+        grant: GrantId::from_uuid(row.grant_id),
         at: instant("revocations.revoked_at", row.revoked_at)?,
         until: instant("revocations.until", row.until)?,
     })

@@ -1,6 +1,7 @@
-//! What can be seen only from inside: pragmas at run time, query plans, a full disk.
+//! What can be seen only from inside: pragmas at run time, query plans, the last statements of a unit, a full disk.
 
 mod full_disk;
+mod last;
 mod plans;
 mod pragmas;
 

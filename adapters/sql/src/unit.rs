@@ -8,9 +8,11 @@ use portcullis_domain::Timestamp;
 use portcullis_domain::audit::AuditEntry;
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{Effect, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
+use portcullis_domain::ports::webhooks::WebhookRepository;
 use sea_orm::ConnectionTrait;
 
 use crate::error::{at, store_error};
@@ -97,10 +99,19 @@ impl Tx for Unit {
         self
     }
 
+    fn clients(&mut self) -> &mut dyn ClientRepository {
+        self
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookRepository {
+        self
+    }
+
     async fn commit(mut self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
         let announces = !effects.is_empty();
         let link = if announces || !self.entries.is_empty() { self.writing().await? } else { self.reading()? };
-        let statements = last::statements(&link, at, &self.entries, effects, &*self.shared.random)?;
+        let statements =
+            last::statements(link.get_database_backend(), at, &self.entries, effects, &*self.shared.random)?;
         finish(link, statements).await?;
         if announces {
             self.shared.announced.store(true, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! The contract suites `storage`, `outbox` and `revocation_signal` on both databases.
+//! The contract suites `storage`, `outbox`, `webhook_queue` and `revocation_signal` on both databases.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -22,7 +22,7 @@ async fn replicas(fresh: Fresh, others: usize) -> Replicas {
 
 async fn storage(fresh: Fresh) -> Storage {
     let store = fresh.migrated().await;
-    Storage { outbox: store.clone(), store, guard: Box::new(fresh) }
+    Storage { outbox: store.clone(), queue: store.clone(), store, guard: Box::new(fresh) }
 }
 
 mod sqlite {
@@ -32,6 +32,7 @@ mod sqlite {
 
     portcullis_memory::storage_contract!(fresh);
     portcullis_memory::outbox_contract!(fresh);
+    portcullis_memory::webhook_queue_contract!(fresh);
 
     async fn alone() -> portcullis_memory::contract::Replicas {
         super::replicas(super::Fresh::sqlite(), 0).await
@@ -47,6 +48,7 @@ mod postgres {
 
     portcullis_memory::storage_contract!(fresh);
     portcullis_memory::outbox_contract!(fresh);
+    portcullis_memory::webhook_queue_contract!(fresh);
 
     async fn three() -> portcullis_memory::contract::Replicas {
         super::replicas(super::Fresh::postgres().await, 2).await

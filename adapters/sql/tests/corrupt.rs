@@ -6,13 +6,14 @@ mod databases;
 
 use std::time::Duration;
 
-use databases::samples::{announced, at, signed_in, user};
+use databases::samples::{announced, at, client, sent_to, signed_in, user, webhook};
 use databases::{Counter, Fresh, on_server};
 use portcullis_domain::accounts::AttemptKey;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Store, StoreError};
+use portcullis_domain::ports::webhooks::WebhookQueue;
 use sqlx::{Connection, Executor};
 
 async fn damage(fresh: &Fresh, sql: &'static str) {
@@ -102,7 +103,7 @@ async fn an_event_that_cannot_be_read_stops_only_its_subject() {
         tx.commit(at(0), vec![announced(&ann), announced(&ben)]).await.unwrap();
 
         for round in 0..9 {
-            let claimed = store.claim(10, at(100 * round), Duration::from_secs(20)).await.unwrap();
+            let claimed = Outbox::claim(&*store, 10, at(100 * round), Duration::from_secs(20)).await.unwrap();
             let subjects: Vec<_> = claimed.iter().map(|delivery| delivery.subject.clone()).collect();
             match round {
                 0 => assert_eq!(subjects, [format!("users/{}", ben.id)], "another subject goes on"),
@@ -110,9 +111,71 @@ async fn an_event_that_cannot_be_read_stops_only_its_subject() {
                 7 => assert_eq!(subjects, [format!("users/{}", ann.id)], "it is parked, and the next one passes"),
                 _ => assert_eq!(subjects, Vec::<String>::new(), "round {round}"),
             }
-            store.done(&claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>()).await.unwrap();
+            Outbox::done(&*store, &claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>()).await.unwrap();
         }
         let backlog = store.backlog().await.unwrap();
         assert_eq!((backlog.waiting, backlog.parked), (1, 1), "it is kept and counted");
+    }
+}
+
+#[tokio::test]
+async fn a_client_or_a_webhook_that_cannot_be_is_named_by_its_column() {
+    for fresh in Fresh::both().await {
+        let store = fresh.migrated().await;
+        let (orders, hook) = (client("orders"), webhook());
+        let mut tx = store.begin().await.unwrap();
+        tx.clients().insert(&orders).await.unwrap();
+        tx.webhooks().insert(&hook).await.unwrap();
+        tx.commit(at(1), Vec::new()).await.unwrap();
+        let short = match fresh {
+            Fresh::Sqlite(_) => "UPDATE clients SET secret = x'00'",
+            Fresh::Postgres(_) => "UPDATE clients SET secret = '\\x00'",
+        };
+        for (column, sql) in [
+            ("clients.scope", "UPDATE clients SET scope = 'a  b'"),
+            ("clients.version", "UPDATE clients SET scope = '', version = -1"),
+            ("clients.previous_until", "UPDATE clients SET version = 1, previous_until = 9223372036854775807"),
+            ("clients.secret", short),
+        ] {
+            damage(&fresh, "UPDATE clients SET previous_until = 1").await;
+            damage(&fresh, sql).await;
+            let answer = store.begin().await.unwrap().clients().by_id(&orders.id).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
+            let answer = store.begin().await.unwrap().clients().changed_since(at(0)).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
+        }
+        for (column, sql) in [
+            ("webhooks.url", "UPDATE webhooks SET url = 'ftp://hooks.example.com'"),
+            ("webhooks.events", "UPDATE webhooks SET url = 'https://hooks.example.com', events = '{}'"),
+            ("webhooks.disabled_at", "UPDATE webhooks SET events = '[]', disabled_at = 9223372036854775807"),
+        ] {
+            damage(&fresh, sql).await;
+            let answer = store.begin().await.unwrap().webhooks().by_id(hook.id).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_for_a_webhook_that_cannot_be_read_stops_no_other() {
+    for fresh in Fresh::both().await {
+        let (store, hook, lease) = (fresh.migrated().await, webhook(), Duration::from_secs(20));
+        let mut tx = store.begin().await.unwrap();
+        tx.webhooks().insert(&hook).await.unwrap();
+        tx.commit(at(0), vec![sent_to(&user("ann"), &[hook.id])]).await.unwrap();
+        damage(&fresh, "UPDATE webhook_deliveries SET event = '{\"type\":\"portcullis.from.the.future.v9\"}'").await;
+        let tx = store.begin().await.unwrap();
+        tx.commit(at(0), vec![sent_to(&user("ben"), &[hook.id])]).await.unwrap();
+
+        let claimed = WebhookQueue::claim(&*store, 9, 9, at(0), lease).await.unwrap();
+        assert_eq!(claimed.len(), 1, "another goes on");
+        WebhookQueue::done(&*store, hook.id, claimed[0].delivery.id).await.unwrap();
+        assert_eq!(WebhookQueue::claim(&*store, 9, 9, at(1_000), lease).await.unwrap(), [], "it is not sent");
+        assert_eq!(store.waiting().await.unwrap(), 1, "but kept and counted");
+        let again = "UPDATE webhook_deliveries SET event = \
+            '{\"type\":\"portcullis.user.deleted.v1\",\"data\":{\"user_id\":\"0190f000-0000-7000-8000-0000000000aa\"}}'";
+        damage(&fresh, again).await;
+        let claimed = WebhookQueue::claim(&*store, 9, 9, at(1_000_000), lease).await.unwrap();
+        assert_eq!((claimed.len(), claimed[0].delivery.attempts), (1, 3), "a newer replica may be able to read it");
     }
 }

@@ -4,9 +4,14 @@
 
 mod databases;
 
-use databases::samples::signed_in;
+use databases::samples::{at, client, signed_in};
 use databases::{Fresh, on_server};
-use portcullis_sql::MigrateError;
+use portcullis_domain::ids::GrantId;
+use portcullis_domain::ports::sessions::Revocation;
+use portcullis_domain::ports::store::Store;
+use portcullis_migration::{Migrator, MigratorTrait};
+use portcullis_sql::{MigrateError, SqlStore};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use sqlx::{Connection, Executor};
 
 /// Runs a statement beside the store.
@@ -49,7 +54,8 @@ async fn stores_that_start_together_migrate_once() {
                 "m20251121_000003_keys",
                 "m20251121_000004_outbox",
                 "m20261121_000005_attempts",
-                "m20261121_000006_audit"
+                "m20261121_000006_audit",
+                "m20261121_000007_clients"
             ],
             "{}",
             fresh.url()
@@ -62,10 +68,10 @@ async fn the_status_tells_what_is_applied_and_an_up_to_date_database_is_left_alo
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 6 && status.iter().all(|migration| !migration.applied), "{status:?}");
-        assert_eq!(store.migrate().await.unwrap().len(), 6);
+        assert!(status.len() == 7 && status.iter().all(|migration| !migration.applied), "{status:?}");
+        assert_eq!(store.migrate().await.unwrap().len(), 7);
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 6 && status.iter().all(|migration| migration.applied), "{status:?}");
+        assert!(status.len() == 7 && status.iter().all(|migration| migration.applied), "{status:?}");
         assert!(status.is_sorted_by_key(|migration| migration.name.clone()));
 
         assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
@@ -90,7 +96,7 @@ async fn a_database_newer_than_the_program_is_refused() {
 async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
-        // The third of six migrations stumbles over it.
+        // The third of seven migrations stumbles over it.
         if let Fresh::Sqlite(_) = fresh {
             beside(&fresh, "CREATE TABLE signing_keys (x INTEGER)").await;
         } else {
@@ -101,6 +107,75 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
         let status = store.migration_status().await.unwrap();
         assert!(status.iter().all(|migration| !migration.applied), "half a migration: {status:?}");
         beside(&fresh, "DROP TABLE signing_keys").await;
-        assert_eq!(store.migrate().await.unwrap().len(), 6, "and nothing of it is in the way");
+        assert_eq!(store.migrate().await.unwrap().len(), 7, "and nothing of it is in the way");
+    }
+}
+
+/// A connection for the migrator alone.
+async fn migrator(fresh: &Fresh) -> DatabaseConnection {
+    let url = match fresh {
+        Fresh::Sqlite(folder) => {
+            std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+            format!("{}?mode=rwc", folder.url())
+        }
+        Fresh::Postgres(schema) => schema.url(),
+    };
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1);
+    Database::connect(options).await.unwrap()
+}
+
+async fn revocations(store: &SqlStore) -> Vec<Revocation> {
+    store.begin().await.unwrap().revocations().since(at(0), at(0)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_before_revocations_named_grants_stays_revoked() {
+    for fresh in Fresh::both().await {
+        let connection = migrator(&fresh).await;
+        Migrator::up(&connection, Some(6)).await.unwrap();
+        let id = match fresh {
+            Fresh::Sqlite(_) => "x'0190f0000000700080000000000000aa'",
+            Fresh::Postgres(_) => "'0190f000-0000-7000-8000-0000000000aa'",
+        };
+        let (at_1, at_900) = (at(1).as_unix_micros(), at(900).as_unix_micros());
+        let old = format!("INSERT INTO revocations (session_id, revoked_at, until) VALUES ({id}, {at_1}, {at_900})");
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, &old).await.unwrap();
+        connection.close().await.unwrap();
+
+        let store = fresh.connect().await;
+        assert_eq!(store.migrate().await.unwrap(), ["m20261121_000007_clients"]);
+        let grant: GrantId = "0190f000-0000-7000-8000-0000000000aa".parse().unwrap();
+        let before = Revocation { grant, at: at(1), until: at(900) };
+        assert_eq!(revocations(&store).await, [before], "{}", fresh.url());
+        let mut tx = store.begin().await.unwrap();
+        let later = Revocation { until: at(1_000), ..before };
+        tx.revocations().add(&[later]).await.unwrap();
+        tx.clients().insert(&client("orders")).await.unwrap();
+        tx.commit(at(2), Vec::new()).await.unwrap();
+        assert_eq!(revocations(&store).await, [later], "it is known as what it was");
+        store.close().await;
+
+        // And back.
+        let connection = migrator(&fresh).await;
+        Migrator::down(&connection, Some(1)).await.unwrap();
+        let kept = "UPDATE revocations SET until = until WHERE session_id IS NOT NULL";
+        let kept = sea_orm::ConnectionTrait::execute_unprepared(&connection, kept).await.unwrap();
+        assert_eq!(kept.rows_affected(), 1, "nothing that was revoked is lost on the way back");
+        connection.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_migration_can_be_undone_and_done_again() {
+    for fresh in Fresh::both().await {
+        let connection = migrator(&fresh).await;
+        for _ in 0..2 {
+            Migrator::up(&connection, None).await.unwrap();
+            Migrator::down(&connection, None).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        let store = fresh.migrated().await;
+        signed_in(&*store, "ann").await;
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use databases::samples::at;
 use databases::{Fresh, Schema, on_server, server};
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::sessions::{Revocation, RevocationSignal};
 use portcullis_domain::ports::store::Store;
 use portcullis_sql::SqlStore;
@@ -21,8 +21,7 @@ const SOON: Duration = Duration::from_secs(5);
 const A_WHILE: Duration = Duration::from_millis(400);
 
 async fn revoke(store: &SqlStore) {
-    let revocation =
-        Revocation { session: SessionId::new(at(0), &databases::Counter), at: at(1), until: at(1_000_000) };
+    let revocation = Revocation { grant: GrantId::new(at(0), &databases::Counter), at: at(1), until: at(1_000_000) };
     let mut tx = store.begin().await.unwrap();
     tx.revocations().add(&[revocation]).await.unwrap();
     tx.commit(at(1), Vec::new()).await.unwrap();
@@ -63,7 +62,7 @@ async fn a_revocation_that_is_not_committed_is_not_heard_of() {
     let fresh = Fresh::postgres().await;
     let (one, other) = (fresh.migrated().await, fresh.connect().await);
     listening(&other).await;
-    let revocation = Revocation { session: SessionId::new(at(0), &databases::Counter), at: at(1), until: at(9) };
+    let revocation = Revocation { grant: GrantId::new(at(0), &databases::Counter), at: at(1), until: at(9) };
     let mut tx = one.begin().await.unwrap();
     tx.revocations().add(&[revocation]).await.unwrap();
     assert!(timeout(A_WHILE, other.heard()).await.is_err(), "word before the commit");

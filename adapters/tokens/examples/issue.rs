@@ -11,7 +11,7 @@ use portcullis_domain::Timestamp;
 use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::tokens::{KeyRing, LiveKey, TokenIssuer};
-use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey, Subject};
 use portcullis_tokens::{TokenRing, TokenSettings};
 
 struct Dice;
@@ -56,12 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(well_known.join("paserk.json"), published.paserk)?;
     let token = ring.issue(&Claims {
         issuer: issuer.clone(),
-        subject: UserId::new(now, &Dice),
+        subject: Subject::User { id: UserId::new(now, &Dice), session: SessionId::new(now, &Dice) },
         audience: audience.clone(),
         expires_at: now.plus(Duration::from_secs(900)),
         issued_at: now,
         id: TokenId::new(now, &Dice),
-        session: SessionId::new(now, &Dice),
         client_id: "portcullis".into(),
         scope: Scope::parse("openid")?,
         authenticated_at: Some(now),

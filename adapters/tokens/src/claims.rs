@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::{SessionId, TokenId, UserId};
-use portcullis_domain::tokens::{Claims, Scope};
+use portcullis_domain::clients::ClientId;
+use portcullis_domain::ids::{SessionId, TokenId};
+use portcullis_domain::tokens::{Claims, Scope, Subject};
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +18,13 @@ const LEEWAY: Duration = Duration::from_secs(60);
 #[derive(Serialize)]
 struct Written<'a, T> {
     iss: &'a str,
-    sub: UserId,
+    sub: String,
     aud: &'a str,
     exp: T,
     iat: T,
     jti: TokenId,
-    sid: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
     client_id: &'a str,
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,8 +50,8 @@ struct Read<'a, T> {
     iat: T,
     #[serde(borrow)]
     jti: Cow<'a, str>,
-    #[serde(borrow)]
-    sid: Cow<'a, str>,
+    #[serde(default, deserialize_with = "present")]
+    sid: Option<String>,
     client_id: String,
     #[serde(borrow)]
     scope: Cow<'a, str>,
@@ -70,12 +72,15 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<O
 pub(crate) fn write<T: Instant + Serialize>(claims: &Claims) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Written {
         iss: &claims.issuer,
-        sub: claims.subject,
+        sub: claims.sub(),
         aud: &claims.audience,
         exp: T::spell(claims.expires_at),
         iat: T::spell(claims.issued_at),
         jti: claims.id,
-        sid: claims.session,
+        sid: match claims.subject {
+            Subject::User { session, .. } => Some(session),
+            Subject::Client => None,
+        },
         client_id: &claims.client_id,
         scope: claims.scope.to_string(),
         auth_time: claims.authenticated_at.map(T::spell),
@@ -103,18 +108,27 @@ where
     };
     Some(Claims {
         issuer: read.iss.into_owned(),
-        subject: read.sub.parse().ok()?,
+        subject: subject(&read.sub, read.sid.as_deref(), &read.client_id, authenticated_at.is_some())?,
         audience: read.aud.into_owned(),
         expires_at: read.exp.read()?,
         issued_at: read.iat.read()?,
         id: read.jti.parse().ok()?,
-        session: read.sid.parse().ok()?,
         client_id: read.client_id,
         scope: Scope::parse(&read.scope).ok()?,
         authenticated_at,
         roles: read.roles,
         permissions: read.permissions,
     })
+}
+
+/// Whom a token speaks for. Only a user has a session; a client speaks for itself, nobody has signed in, and its id is
+/// never in the form of a user's: so neither is taken for the other (RFC 9068 §5, RFC 9700 §4.15).
+fn subject(sub: &str, sid: Option<&str>, client_id: &str, authenticated: bool) -> Option<Subject> {
+    match sid {
+        Some(sid) => Some(Subject::User { id: sub.parse().ok()?, session: sid.parse().ok()? }),
+        None if sub == client_id && !authenticated => ClientId::parse(sub).ok().map(|_| Subject::Client),
+        None => None,
+    }
 }
 
 /// Whether a token may be used at `now`: not expired, and not from the future.

@@ -99,15 +99,11 @@ impl Accounts {
         }
         let act = AuditEntry::new(now, &*self.random, Actor::User(cmd.user), Action::ChangePassword, &cmd.origin);
         tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
-        let mut effects = vec![Effect::Publish {
-            event: Event::UserPasswordChanged { user_id: cmd.user },
-            traceparent: cmd.origin.traceparent.clone(),
-        }];
+        let event = Event::UserPasswordChanged { user_id: cmd.user };
+        let mut effects = vec![Effect::publish(event, &cmd.origin)];
         effects.extend(revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin));
         tx.commit(now, effects).await?;
-        for revocation in &ended {
-            self.revocations.revoke(revocation.session, revocation.until);
-        }
+        self.revocations.remember(&ended);
         Ok(true)
     }
 }

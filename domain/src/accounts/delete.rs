@@ -43,11 +43,9 @@ impl Accounts {
         tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
         let mut effects = revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin);
         let event = Event::UserDeleted { user_id: cmd.user };
-        effects.push(Effect::Publish { event, traceparent: cmd.origin.traceparent });
+        effects.push(Effect::publish(event, &cmd.origin));
         tx.commit(now, effects).await?;
-        for revocation in &ended {
-            self.revocations.revoke(revocation.session, revocation.until);
-        }
+        self.revocations.remember(&ended);
         Ok(true)
     }
 }

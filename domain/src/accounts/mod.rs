@@ -24,9 +24,8 @@ use crate::ids::SessionId;
 use crate::origin::Origin;
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::{HashImport, PasswordHasher, PasswordPolicy};
-use crate::ports::sessions::RevocationList;
 use crate::ports::store::{Store, StoreError, Unique};
-use crate::sessions::SessionPolicy;
+use crate::sessions::{KnownRevocations, SessionPolicy};
 
 pub(crate) use attempts::Blocked;
 pub use attempts::{Admission, AttemptGuard, AttemptKey, AttemptPolicy, Attempts, TooManyAttempts};
@@ -51,7 +50,7 @@ pub struct Accounts {
     hasher: Arc<dyn PasswordHasher>,
     policy: Arc<dyn PasswordPolicy>,
     foreign: Arc<dyn HashImport>,
-    revocations: Arc<dyn RevocationList>,
+    revocations: Arc<KnownRevocations>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
     attempts: AttemptGuard,
@@ -66,7 +65,7 @@ impl Accounts {
         hasher: Arc<dyn PasswordHasher>,
         policy: Arc<dyn PasswordPolicy>,
         foreign: Arc<dyn HashImport>,
-        revocations: Arc<dyn RevocationList>,
+        revocations: Arc<KnownRevocations>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
         attempts: AttemptGuard,

@@ -116,7 +116,7 @@ impl Accounts {
         }
         tx.audit().append(act.with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };
-        tx.commit(now, vec![Effect::Publish { event, traceparent: cmd.origin.traceparent }]).await?;
+        tx.commit(now, vec![Effect::publish(event, &cmd.origin)]).await?;
         user.version += 1;
         Ok(user)
     }

@@ -66,7 +66,7 @@ impl Accounts {
             username: user.username.as_ref().map(|name| name.as_str().to_owned()),
             email: user.email.as_str().to_owned(),
         };
-        tx.commit(now, vec![Effect::Publish { event, traceparent: cmd.origin.traceparent }]).await?;
+        tx.commit(now, vec![Effect::publish(event, &cmd.origin)]).await?;
         Ok(user)
     }
 }

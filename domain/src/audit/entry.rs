@@ -208,6 +208,30 @@ words! {
         RevokeAll = "session.revoke_all",
         /// A signing key was made.
         CreateKey = "key.create",
+        /// A signing key was withdrawn before its time.
+        RevokeKey = "key.revoke",
+        /// A signing key whose last token had expired was destroyed.
+        DestroyKey = "key.destroy",
+        /// A client was created.
+        CreateClient = "client.create",
+        /// A client got a new secret.
+        RotateClientSecret = "client.rotate_secret",
+        /// A client was deleted.
+        DeleteClient = "client.delete",
+        /// A client tried to prove itself.
+        AuthenticateClient = "client.authenticate",
+        /// A client got a token in its own name.
+        GrantToken = "token.grant",
+        /// A token that belongs to no session was revoked.
+        RevokeToken = "token.revoke",
+        /// A webhook was created.
+        CreateWebhook = "webhook.create",
+        /// A webhook was changed, enabled, or got a new secret.
+        UpdateWebhook = "webhook.update",
+        /// A webhook was disabled, by an operator or because it failed for too long.
+        DisableWebhook = "webhook.disable",
+        /// A webhook was deleted.
+        DeleteWebhook = "webhook.delete",
     }
 }
 
@@ -224,6 +248,10 @@ words! {
         TokenReuse = "token_reuse",
         /// Address or username belong to somebody else.
         Taken = "taken",
+        /// There is no such client, or no more.
+        UnknownClient = "unknown_client",
+        /// The client secret was wrong.
+        WrongSecret = "wrong_secret",
     }
 }
 

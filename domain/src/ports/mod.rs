@@ -9,10 +9,14 @@
 //! | [`accounts::AttemptRepository`] | every failure is counted, one free attempt goes to one | memory, sql | `storage` |
 //! | [`audit::AuditRepository`] | an act and its entry are true together | memory, sql | `storage` |
 //! | [`tokens::KeyRepository`] | one first key, however many replicas start | memory, sql | `storage` |
+//! | [`clients::ClientRepository`] | an id is given once, deleted or not | memory, sql | `storage` |
+//! | [`webhooks::WebhookRepository`] | a change that overlooks another is refused | memory, sql | `storage` |
+//! | [`webhooks::WebhookQueue`] | what was committed for a webhook waits until it is sent; two claimers never share one | memory, sql | `webhook_queue` |
+//! | [`webhooks::WebhookSender`] | signed, no redirect, no private address | memory (recording), webhooks | `webhook_sender` |
 //! | [`delivery::Outbox`] | no committed effect is lost, two claimers never share one, a subject keeps its order | memory, sql | `outbox` |
 //! | [`delivery::EventPublisher`] | `Ok` means the broker has it for good | memory (recording, in-process), amqp | `publisher` |
-//! | [`sessions::RevocationList`] | a revoked session is known at once | memory, redis | `revocation_list` |
-//! | [`sessions::RevocationSignal`] | a replica hears of the others' revocations | memory, sql | `revocation_signal` |
+//! | [`sessions::RevocationList`] | a revoked grant is known at once | memory, redis | `revocation_list` |
+//! | [`sessions::RevocationSignal`] | a replica hears of the others' revocations and changes | memory, sql | `revocation_signal` |
 //! | [`limits::RateLimiter`] | nobody gets more than the bucket holds, whoever races | memory, redis | `rate_limiter` |
 //! | [`sessions::RefreshTokenCodec`] | only our tokens open; the successor is the same for everybody | memory (toy), tokens | `refresh_tokens` |
 //! | [`tokens::TokenIssuer`], [`tokens::TokenVerifier`], [`tokens::KeyRing`] | what we issue verifies, nothing else does | memory (toy), tokens | `signers` |
@@ -26,9 +30,11 @@
 pub mod accounts;
 pub mod ambient;
 pub mod audit;
+pub mod clients;
 pub mod delivery;
 pub mod limits;
 pub mod security;
 pub mod sessions;
 pub mod store;
 pub mod tokens;
+pub mod webhooks;

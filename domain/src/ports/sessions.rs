@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::accounts::PasswordHash;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{GrantId, SessionId, UserId};
 use crate::sessions::{RefreshToken, Revoked, Rotated, Rotation, Session};
 
 use super::store::StoreError;
@@ -58,11 +58,11 @@ pub trait SessionRepository: Send {
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// A session that ended before its time, for as long as one of its access tokens may still be around.
+/// A grant that ended before its time, for as long as one of its access tokens may still be around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// The session.
-    pub session: SessionId,
+    /// The session, or the token that belongs to none.
+    pub grant: GrantId,
     /// When it was revoked.
     pub at: Timestamp,
     /// When its last access token has expired.
@@ -82,22 +82,23 @@ pub trait RevocationRepository: Send {
     async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError>;
 }
 
-/// The revoked sessions as every request asks for them: in memory, without waiting.
+/// The revoked grants as every request asks for them: in memory, without waiting.
 pub trait RevocationList: Send + Sync {
-    /// Remembers a session until `until`. From the moment this returns [`RevocationList::is_revoked`] MUST say so.
-    fn revoke(&self, session: SessionId, until: Timestamp);
+    /// Remembers a grant until `until`. From the moment this returns [`RevocationList::is_revoked`] MUST say so.
+    fn revoke(&self, grant: GrantId, until: Timestamp);
 
-    /// Whether the session was revoked and is still remembered.
-    fn is_revoked(&self, session: SessionId) -> bool;
+    /// Whether the grant was revoked and is still remembered.
+    fn is_revoked(&self, grant: GrantId) -> bool;
 
-    /// Forgets sessions whose `until` is not after `now`; those after it MUST stay.
+    /// Forgets grants whose `until` is not after `now`; those after it MUST stay.
     fn forget(&self, now: Timestamp);
 }
 
-/// Word from other replicas that sessions were revoked.
+/// Word from other replicas that something changed which every replica must know.
 #[async_trait]
 pub trait RevocationSignal: Send + Sync {
-    /// Returns when another replica may have committed a revocation since the last call; a hint, that may also wake for
+    /// Returns when another replica may have committed a revocation, or a change of a client, a signing key or a webhook,
+    /// since the last call; a hint, that may also wake for
     /// nothing. While it is connected it MUST wake within 250 ms of such a commit, and once after it has been away.
     async fn heard(&self);
 

@@ -5,11 +5,15 @@ use async_trait::async_trait;
 use crate::Timestamp;
 use crate::event::Event;
 use crate::failure::BoxError;
+use crate::ids::WebhookId;
+use crate::origin::Origin;
 
 use super::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use super::audit::AuditRepository;
+use super::clients::ClientRepository;
 use super::sessions::{RevocationRepository, SessionRepository};
 use super::tokens::KeyRepository;
+use super::webhooks::WebhookRepository;
 
 /// All state of the service.
 #[async_trait]
@@ -43,9 +47,14 @@ pub trait Tx: Send {
     fn audit(&mut self) -> &mut dyn AuditRepository;
     /// The signing keys.
     fn keys(&mut self) -> &mut dyn KeyRepository;
+    /// The OAuth 2 clients.
+    fn clients(&mut self) -> &mut dyn ClientRepository;
+    /// The webhooks.
+    fn webhooks(&mut self) -> &mut dyn WebhookRepository;
 
     /// Makes all of it true at once and for good, with the effects: `Ok` MUST mean that it survives the death of
-    /// the process. An effect MUST be in the outbox exactly when the unit is committed. Effects keep their order,
+    /// the process. An effect MUST be in the outbox,
+    /// and in the webhook queue for each of its webhooks that still exists, exactly when the unit is committed. Effects keep their order,
     /// and effects of one subject are ordered as their commits are. `at` becomes the events' time.
     async fn commit(self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError>;
 }
@@ -59,7 +68,16 @@ pub enum Effect {
         event: Event,
         /// The W3C Trace Context of the request that caused it.
         traceparent: Option<String>,
+        /// The webhooks that it is sent to besides: one row each in the webhook queue, with the event's id.
+        webhooks: Vec<WebhookId>,
     },
+}
+
+impl Effect {
+    /// Publishes an event that a request from `origin` caused.
+    pub fn publish(event: Event, origin: &Origin) -> Self {
+        Self::Publish { event, traceparent: origin.traceparent.clone(), webhooks: Vec::new() }
+    }
 }
 
 /// What can go wrong in any store.

@@ -87,6 +87,17 @@ pub trait KeyRepository: Send {
 
     /// All keys, by algorithm and ordinal.
     async fn all(&mut self) -> Result<Vec<SigningKey>, StoreError>;
+
+    /// Brings the instant from which a key signs forward to `at`; `false`, and nothing changed, when there is no such
+    /// key, or it signs from then on anyway, or it has been revoked.
+    async fn activate(&mut self, kid: &str, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes that a key is neither published nor accepted from `at` on; `false`, and nothing changed, when there is no
+    /// such key or that has been noted before. Of any number of concurrent calls exactly one MUST answer `true`.
+    async fn revoke(&mut self, kid: &str, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Removes a key with its private part; whether there was one.
+    async fn delete(&mut self, kid: &str) -> Result<bool, StoreError>;
 }
 
 /// What can go wrong with tokens and keys.

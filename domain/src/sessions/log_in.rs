@@ -158,7 +158,7 @@ impl Sessions {
             user_agent: cmd.origin.user_agent.clone(),
             family: TokenFamily::new(refresh_token.digest),
         };
-        let pair = self.pair(session, refresh_token, now)?;
+        let pair = self.pair(session, refresh_token, None, now)?;
 
         let mut tx = self.store.begin().await?;
         let act = |action| AuditEntry::new(now, &*self.random, Actor::User(user.id), action, &cmd.origin).on(user.id);
@@ -180,7 +180,7 @@ impl Sessions {
         }
         for (owner, ended) in [(user.id, &ended), (owner, &replaced)] {
             for ended in ended {
-                let end = act(Action::Revoke).on(owner).in_session(ended.session);
+                let end = act(Action::Revoke).on(owner).in_session(ended.grant.as_session());
                 tx.audit().append(end.with(RevocationReason::Displaced.as_str())).await?;
             }
         }
@@ -191,13 +191,12 @@ impl Sessions {
             ip: cmd.origin.ip,
             user_agent: cmd.origin.user_agent.clone(),
         };
-        let traceparent = cmd.origin.traceparent.clone();
         let mut effects = revoked_events(user.id, &ended, RevocationReason::Displaced, &cmd.origin);
         effects.extend(revoked_events(owner, &replaced, RevocationReason::Displaced, &cmd.origin));
-        effects.push(Effect::Publish { event, traceparent });
+        effects.push(Effect::publish(event, &cmd.origin));
         tx.commit(now, effects).await?;
-        self.remember(&ended);
-        self.remember(&replaced);
+        self.revocations.remember(&ended);
+        self.revocations.remember(&replaced);
         let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
         let device_token = device.token(user.id, proof, now, self.attempts.mac());
         Ok(Attempt::Started(Box::new(SignedIn { user, pair, device_token })))
@@ -285,8 +284,8 @@ impl Sessions {
             }
         }
         tx.audit().append(act).await?;
-        let event = Event::LoginFailed { user_id: known, ip: origin.ip, user_agent: origin.user_agent };
-        tx.commit(now, vec![Effect::Publish { event, traceparent: origin.traceparent }]).await?;
+        let event = Event::LoginFailed { user_id: known, ip: origin.ip, user_agent: origin.user_agent.clone() };
+        tx.commit(now, vec![Effect::publish(event, &origin)]).await?;
         Err(LogInError::InvalidCredentials)
     }
 }

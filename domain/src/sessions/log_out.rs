@@ -5,7 +5,6 @@ use crate::audit::{Action, Actor, AuditEntry};
 use crate::caller::Caller;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
-use crate::ports::sessions::Revocation;
 use crate::secret::SecretString;
 
 use super::{RevocationReason, Revoked, Sessions, revoked_events};
@@ -61,7 +60,7 @@ impl Sessions {
         let act = AuditEntry::new(now, &*self.random, Actor::User(caller.user), Action::RevokeAll, &origin);
         tx.audit().append(act.on(caller.user).in_session(caller.session)).await?;
         tx.commit(now, revoked_events(caller.user, &ended, revoked.reason, &origin)).await?;
-        self.remember(&ended);
+        self.revocations.remember(&ended);
         Ok(())
     }
 
@@ -72,7 +71,7 @@ impl Sessions {
         let session = tx.sessions().by_id(cmd.session).await?.filter(|session| session.user == cmd.user);
         if session.as_ref().is_some_and(|session| session.revoked.is_some()) {
             // Another replica was first, or an answer was lost: from here on this one knows too.
-            self.remember(&self.policy.revocations(&[cmd.session], now));
+            self.revocations.remember(&self.policy.revocations(&[cmd.session], now));
         }
         let live = session.is_some_and(|session| session.is_live(now));
         if !live || !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
@@ -83,13 +82,7 @@ impl Sessions {
         let act = AuditEntry::new(now, &*self.random, cmd.actor, Action::Revoke, &cmd.origin);
         tx.audit().append(act.on(cmd.user).in_session(cmd.session).with(cmd.reason.as_str())).await?;
         tx.commit(now, revoked_events(cmd.user, &ended, cmd.reason, &cmd.origin)).await?;
-        self.remember(&ended);
+        self.revocations.remember(&ended);
         Ok(true)
-    }
-
-    pub(super) fn remember(&self, ended: &[Revocation]) {
-        for revocation in ended {
-            self.revocations.revoke(revocation.session, revocation.until);
-        }
     }
 }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
+use crate::app::OVERLAP;
 use crate::{Failure, Timestamp};
 
 use super::Sessions;
-
-/// How far back a look for revocations goes beyond the last one: commits do not become visible in the order of
-/// their instants.
-const OVERLAP: Duration = Duration::from_secs(120);
 
 /// How long an ended session is kept, so that reports of stolen tokens can be followed up.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -24,9 +21,8 @@ impl Sessions {
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
         let mut tx = self.store.begin().await?;
         let news = tx.revocations().since(from, now).await?;
-        self.remember(&news);
-        self.revocations.forget(now);
-        self.freshness.learned(now);
+        self.revocations.remember(&news);
+        self.revocations.learned(now);
         Ok(now)
     }
 

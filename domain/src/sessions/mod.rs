@@ -1,6 +1,7 @@
 //! Sessions: signing in, staying signed in, and the end of it.
 
 mod freshness;
+mod known_revocations;
 mod list;
 mod log_in;
 mod log_out;
@@ -8,6 +9,7 @@ mod maintain;
 mod refresh;
 mod refresh_token;
 mod revocation;
+mod revocation_log;
 mod session;
 
 use std::sync::Arc;
@@ -15,17 +17,19 @@ use std::sync::Arc;
 use crate::accounts::AttemptGuard;
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::PasswordHasher;
-use crate::ports::sessions::{RefreshTokenCodec, RevocationList};
+use crate::ports::sessions::RefreshTokenCodec;
 use crate::ports::store::Store;
-use crate::tokens::AccessTokens;
+use crate::tokens::{AccessTokens, Scope};
 
 pub use freshness::{Freshness, Stale};
+pub use known_revocations::KnownRevocations;
 pub use list::ListSessions;
 pub use log_in::{LogIn, LogInError, SignedIn};
 pub use log_out::RevokeSession;
-pub use refresh::{Refresh, RefreshError, RefreshOutcome};
+pub use refresh::{ClientRefresh, Refresh, RefreshError, RefreshOutcome};
 pub use refresh_token::{RefreshToken, Rotated, Rotation, TokenDigest};
 pub(crate) use revocation::revoked_events;
+pub use revocation_log::{Cursor, NotACursor, RevocationLog, Withdrawal, Withdrawn};
 pub use session::{RevocationReason, Revoked, Session, SessionPolicy, TokenFamily};
 
 use crate::Timestamp;
@@ -38,12 +42,11 @@ pub struct Sessions {
     store: Arc<dyn Store>,
     hasher: Arc<dyn PasswordHasher>,
     refresh_tokens: Arc<dyn RefreshTokenCodec>,
-    revocations: Arc<dyn RevocationList>,
+    revocations: Arc<KnownRevocations>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
-    access_tokens: AccessTokens,
+    access_tokens: Arc<AccessTokens>,
     attempts: AttemptGuard,
-    freshness: Arc<Freshness>,
     policy: SessionPolicy,
 }
 
@@ -54,15 +57,14 @@ impl Sessions {
         store: Arc<dyn Store>,
         hasher: Arc<dyn PasswordHasher>,
         refresh_tokens: Arc<dyn RefreshTokenCodec>,
-        revocations: Arc<dyn RevocationList>,
+        revocations: Arc<KnownRevocations>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
-        access_tokens: AccessTokens,
+        access_tokens: Arc<AccessTokens>,
         attempts: AttemptGuard,
-        freshness: Arc<Freshness>,
         policy: SessionPolicy,
     ) -> Self {
-        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, attempts, freshness, policy }
+        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, attempts, policy }
     }
 }
 
@@ -73,6 +75,8 @@ pub struct TokenPair {
     pub access_token: SecretString,
     /// When it expires.
     pub access_expires_at: Timestamp,
+    /// What it allows.
+    pub scope: Scope,
     /// For the next pair.
     pub refresh_token: SecretString,
     /// When it expires unless it is used before.

@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
 use crate::secret::SecretString;
+use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
 use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events};
@@ -14,8 +15,19 @@ use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session,
 pub struct Refresh {
     /// What the client presents.
     pub token: SecretString,
+    /// Who presents it at the token endpoint; `None` at the first-party one.
+    pub by: Option<ClientRefresh>,
     /// Where the request came from.
     pub origin: Origin,
+}
+
+/// What the token endpoint asks of a refresh (RFC 6749 §6).
+#[derive(Clone, Debug)]
+pub struct ClientRefresh {
+    /// The client: a token of another client's session is not valid.
+    pub client_id: String,
+    /// What the new access token is to allow; `None` for all that the session does.
+    pub scope: Option<Scope>,
 }
 
 /// How the successor came about.
@@ -33,6 +45,9 @@ pub enum RefreshError {
     /// The token is not one of ours, or its session has ended.
     #[error("the refresh token is not valid")]
     Invalid,
+    /// The scope goes beyond the session's.
+    #[error("the scope goes beyond that of the session")]
+    Scope,
     /// The token was used long before: its session is revoked now. Clients are told no more than for `Invalid`.
     #[error("the refresh token was used again")]
     Reused,
@@ -59,17 +74,27 @@ impl Sessions {
         };
 
         let mut tx = self.store.begin().await?;
+        let mut narrowed = None;
+        if let Some(by) = cmd.by {
+            // Asked before the token is used: whoever may not use it has used nothing.
+            let session = tx.sessions().by_id(presented.session).await?;
+            let session = session.filter(|session| session.client_id == by.client_id).ok_or(RefreshError::Invalid)?;
+            if by.scope.as_ref().is_some_and(|scope| !session.scope.covers(scope)) {
+                return Err(RefreshError::Scope);
+            }
+            narrowed = by.scope;
+        }
         match tx.sessions().rotate(&rotation).await? {
             Rotated::First(session) => {
                 let mut effects = Vec::new();
                 if self.policy.announce_refreshes {
                     let event = Event::SessionRefreshed { user_id: session.user, session_id: session.id };
-                    effects.push(Effect::Publish { event, traceparent: cmd.origin.traceparent });
+                    effects.push(Effect::publish(event, &cmd.origin));
                 }
                 tx.commit(now, effects).await?;
-                Ok((self.pair(session, successor, now)?, RefreshOutcome::Rotated))
+                Ok((self.pair(session, successor, narrowed, now)?, RefreshOutcome::Rotated))
             }
-            Rotated::Again(session) => Ok((self.pair(session, successor, now)?, RefreshOutcome::Replayed)),
+            Rotated::Again(session) => Ok((self.pair(session, successor, narrowed, now)?, RefreshOutcome::Replayed)),
             Rotated::Refused => Err(RefreshError::Invalid),
             Rotated::Reused(session) => {
                 let revoked = Revoked { at: now, reason: RevocationReason::TokenReuse };
@@ -89,20 +114,27 @@ impl Sessions {
                     ip: cmd.origin.ip,
                     user_agent: cmd.origin.user_agent.clone(),
                 };
-                let traceparent = cmd.origin.traceparent.clone();
-                let mut effects = vec![Effect::Publish { event, traceparent }];
+                let mut effects = vec![Effect::publish(event, &cmd.origin)];
                 effects.extend(revoked_events(session.user, &ended, revoked.reason, &cmd.origin));
                 tx.commit(now, effects).await?;
-                self.remember(&ended);
+                self.revocations.remember(&ended);
                 Err(RefreshError::Reused)
             }
         }
     }
 
-    pub(super) fn pair(&self, session: Session, refresh: RefreshToken, now: Timestamp) -> Result<TokenPair, Failure> {
-        let (access_token, access_expires_at) = self.access_tokens.issue_for(&session, now)?;
+    pub(super) fn pair(
+        &self,
+        session: Session,
+        refresh: RefreshToken,
+        narrowed: Option<Scope>,
+        now: Timestamp,
+    ) -> Result<TokenPair, Failure> {
+        let scope = narrowed.unwrap_or_else(|| session.scope.clone());
+        let (access_token, access_expires_at) = self.access_tokens.issue_for(&session, scope.clone(), now)?;
         Ok(TokenPair {
             access_token,
+            scope,
             access_expires_at,
             refresh_token: refresh.value,
             refresh_expires_at: session.idle_expires_at,

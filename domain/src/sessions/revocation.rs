@@ -14,7 +14,7 @@ impl SessionPolicy {
     pub fn revocations(&self, sessions: &[SessionId], now: Timestamp) -> Vec<Revocation> {
         // A token issued while the revocation is on its way lives up to a minute longer than one issued now.
         let until = now.plus(self.access_ttl).plus(std::time::Duration::from_secs(60));
-        sessions.iter().map(|&session| Revocation { session, at: now, until }).collect()
+        sessions.iter().map(|&session| Revocation { grant: session.into(), at: now, until }).collect()
     }
 }
 
@@ -25,11 +25,9 @@ pub(crate) fn revoked_events(
     reason: RevocationReason,
     origin: &Origin,
 ) -> Vec<Effect> {
-    ended
-        .iter()
-        .map(|revocation| Effect::Publish {
-            event: Event::SessionRevoked { user_id, session_id: revocation.session, reason, until: revocation.until },
-            traceparent: origin.traceparent.clone(),
-        })
-        .collect()
+    let event = |revocation: &Revocation| {
+        let session_id = revocation.grant.as_session();
+        Event::SessionRevoked { user_id, session_id, reason, until: revocation.until }
+    };
+    ended.iter().map(|revocation| Effect::publish(event(revocation), origin)).collect()
 }

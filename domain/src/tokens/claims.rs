@@ -3,15 +3,15 @@
 use std::fmt;
 
 use crate::Timestamp;
-use crate::ids::{SessionId, TokenId, UserId};
+use crate::ids::{GrantId, SessionId, TokenId, UserId};
 
 /// The claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `iss`: the URL of this service.
     pub issuer: String,
-    /// `sub`: whom the token speaks for.
-    pub subject: UserId,
+    /// `sub` and `sid`: whom the token speaks for.
+    pub subject: Subject,
     /// `aud`: whom the token is for; exactly one.
     pub audience: String,
     /// `exp`: from this instant on the token is refused. Whole seconds.
@@ -20,8 +20,6 @@ pub struct Claims {
     pub issued_at: Timestamp,
     /// `jti`: which token.
     pub id: TokenId,
-    /// `sid`: the session it belongs to.
-    pub session: SessionId,
     /// `client_id`: the client it was issued to.
     pub client_id: String,
     /// `scope`: what it allows.
@@ -32,6 +30,38 @@ pub struct Claims {
     pub roles: Option<Vec<String>>,
     /// `permissions`, when the setting puts them into tokens.
     pub permissions: Option<Vec<String>>,
+}
+
+/// Whom an access token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A user, in a session: `sub` is the user's id, `sid` the session's.
+    User {
+        /// Who.
+        id: UserId,
+        /// The session it belongs to.
+        session: SessionId,
+    },
+    /// The client itself (RFC 6749 §4.4): `sub` is its `client_id` (RFC 9068 §2.2), and there is no `sid`.
+    Client,
+}
+
+impl Claims {
+    /// `sub` as it is written.
+    pub fn sub(&self) -> String {
+        match self.subject {
+            Subject::User { id, .. } => id.to_string(),
+            Subject::Client => self.client_id.clone(),
+        }
+    }
+
+    /// What a revocation of this token names.
+    pub fn grant(&self) -> GrantId {
+        match self.subject {
+            Subject::User { session, .. } => session.into(),
+            Subject::Client => self.id.into(),
+        }
+    }
 }
 
 /// A set of scope values (RFC 6749 §3.3), in the order given, each once.
@@ -66,6 +96,11 @@ impl Scope {
     /// Whether `value` is part of it.
     pub fn contains(&self, value: &str) -> bool {
         self.0.iter().any(|known| known == value)
+    }
+
+    /// Whether every value of `other` is part of it.
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.iter().all(|value| self.contains(value))
     }
 
     /// The values in their order.

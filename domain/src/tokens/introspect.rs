@@ -4,7 +4,7 @@ use crate::Failure;
 use crate::ids::{SessionId, UserId};
 use crate::sessions::Session;
 
-use super::{Claims, Tokens};
+use super::{Claims, Subject, Tokens};
 
 /// Which kind of token somebody holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,22 @@ pub enum ActiveToken {
     Access(Box<Claims>),
     /// The live refresh token of a session.
     Refresh(Box<Session>),
+}
+
+/// What ends when a token is revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevocationTarget {
+    /// A whole session.
+    Session {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        session: SessionId,
+        /// The client that signed in.
+        client_id: String,
+    },
+    /// One token that a client got in its own name.
+    Token(Box<Claims>),
 }
 
 impl Tokens {
@@ -45,17 +61,23 @@ impl Tokens {
         Ok(if hint == Some(TokenKind::Refresh) { access()? } else { None })
     }
 
-    /// Whose session a token of either kind belongs to, if it is one of ours and the session is not over; for
-    /// revocation, so a refresh token counts also after it was used.
-    pub async fn revocation_target(&self, token: &str) -> Result<Option<(UserId, SessionId, String)>, Failure> {
+    /// What a token of either kind stands for, if it is one of ours and not over; for revocation, so a refresh token
+    /// counts also after it was used.
+    pub async fn revocation_target(&self, token: &str) -> Result<Option<RevocationTarget>, Failure> {
         let now = self.clock.now();
-        // To end a session it need not be known whether it has ended elsewhere.
+        // To end something it need not be known whether it has ended elsewhere.
         if let Some(claims) = self.genuine(token, now) {
-            return Ok(Some((claims.subject, claims.session, claims.client_id)));
+            return Ok(Some(match claims.subject {
+                Subject::User { id, session } => {
+                    RevocationTarget::Session { user: id, session, client_id: claims.client_id }
+                }
+                Subject::Client => RevocationTarget::Token(Box::new(claims)),
+            }));
         }
         let Some(presented) = self.refresh_tokens.open(token) else { return Ok(None) };
         let mut tx = self.store.begin().await?;
         let session = tx.sessions().by_id(presented.session).await?;
-        Ok(session.filter(|s| s.is_live(now)).map(|s| (s.user, s.id, s.client_id)))
+        let target = |s: Session| RevocationTarget::Session { user: s.user, session: s.id, client_id: s.client_id };
+        Ok(session.filter(|s| s.is_live(now)).map(target))
     }
 }

@@ -53,6 +53,7 @@ pub struct SigningKey {
     pub created_at: Timestamp,
     /// From when on it signs.
     pub activates_at: Timestamp,
-    /// From when on it is neither published nor accepted.
+    /// From when on it is neither published nor accepted. In the store it is there only for a key that was revoked: when
+    /// the others retire follows from their successors.
     pub retires_at: Option<Timestamp>,
 }

@@ -34,7 +34,11 @@ async fn a_use_case_reads_the_clock_once() {
     let signed_in = read_once(&world).sessions.log_in(login("ann", PASSWORD)).await.expect("a session");
     let pair = signed_in.pair;
     let token = pair.refresh_token.expose().to_owned();
-    read_once(&world).sessions.refresh(Refresh { token: token.into(), origin: origin() }).await.expect("new tokens");
+    read_once(&world)
+        .sessions
+        .refresh(Refresh { token: token.into(), by: None, origin: origin() })
+        .await
+        .expect("new tokens");
     let query = ListSessions { user: user.id, after: None, limit: 5 };
     read_once(&world).sessions.list(query).await.expect("a list");
     let update = UpdateProfile {

@@ -1,25 +1,39 @@
 //! A store whose commits fail while a test says so, and in which the units of racing tasks take turns.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
+use portcullis_domain::ports::webhooks::WebhookRepository;
 
 use crate::world::{World, policy};
 
-/// Whether commits fail.
+/// Whether commits fail, and what was asked of the store.
 #[derive(Clone, Default)]
-pub(crate) struct Fault(Arc<AtomicBool>);
+pub(crate) struct Fault {
+    fails: Arc<AtomicBool>,
+    asked: Arc<Mutex<Vec<&'static str>>>,
+}
 
 impl Fault {
     pub(crate) fn set(&self, fails: bool) {
-        self.0.store(fails, Ordering::SeqCst);
+        self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// What was asked of the store since the last call.
+    pub(crate) fn asked(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.asked.lock().expect("no test panics in here"))
+    }
+
+    fn note(&self, what: &'static str) {
+        self.asked.lock().expect("no test panics in here").push(what);
     }
 }
 
@@ -48,6 +62,7 @@ impl Store for Faulty {
     async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
         // Memory never waits: without this each task would run to its end before the next one begins.
         tokio::task::yield_now().await;
+        self.fault.note("begin");
         Ok(Box::new(FaultyTx { inner: self.inner.begin().await?, fault: self.fault.clone() }))
     }
 
@@ -59,35 +74,53 @@ impl Store for Faulty {
 #[async_trait]
 impl Tx for FaultyTx {
     fn users(&mut self) -> &mut dyn UserRepository {
+        self.fault.note("users");
         self.inner.users()
     }
 
     fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self.fault.note("credentials");
         self.inner.credentials()
     }
 
     fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self.fault.note("sessions");
         self.inner.sessions()
     }
 
     fn revocations(&mut self) -> &mut dyn RevocationRepository {
+        self.fault.note("revocations");
         self.inner.revocations()
     }
 
     fn attempts(&mut self) -> &mut dyn AttemptRepository {
+        self.fault.note("attempts");
         self.inner.attempts()
     }
 
     fn audit(&mut self) -> &mut dyn AuditRepository {
+        self.fault.note("audit");
         self.inner.audit()
     }
 
     fn keys(&mut self) -> &mut dyn KeyRepository {
+        self.fault.note("keys");
         self.inner.keys()
     }
 
+    fn clients(&mut self) -> &mut dyn ClientRepository {
+        self.fault.note("clients");
+        self.inner.clients()
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookRepository {
+        self.fault.note("webhooks");
+        self.inner.webhooks()
+    }
+
     async fn commit(self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
-        if self.fault.0.load(Ordering::SeqCst) {
+        self.fault.note("commit");
+        if self.fault.fails.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the connection broke".into()));
         }
         self.inner.commit(at, effects).await

@@ -2,22 +2,11 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::App;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::tokens::{Algorithm, KeysError};
-use portcullis_memory::{SeededRandomness, ToyTokens, ToyVault};
 
-use crate::world::{ISSUER, MINUTE, World, policy, settings};
-
-/// Another process over the same store, under the master key `master`.
-fn replica(world: &World, master: u8, seed: u64) -> App {
-    let random = Arc::new(SeededRandomness::new(seed));
-    let tokens = Arc::new(ToyTokens::new(Algorithm::Es256, ISSUER, "api", random.clone()));
-    let mut ports = world.ports.clone();
-    ports.vault = Arc::new(ToyVault::new([master; 32], random));
-    (ports.issuer, ports.verifier, ports.keys) = (tokens.clone(), tokens.clone(), tokens);
-    App::new(ports, settings(policy()))
-}
+use crate::keys_scene::replica;
+use crate::world::{MINUTE, World};
 
 #[tokio::test]
 async fn the_first_start_makes_one_key_of_each_algorithm() {

@@ -163,7 +163,7 @@ async fn no_session_of_the_old_password_outlives_the_change_a020() {
 
 async fn revoked(world: &World, id: SessionId) -> bool {
     let stored = world.session(id).await.is_some_and(|session| session.revoked.is_some());
-    assert_eq!(stored, world.revocations.is_revoked(id), "store and list say the same");
+    assert_eq!(stored, world.revocations.is_revoked(id.into()), "store and list say the same");
     stored
 }
 

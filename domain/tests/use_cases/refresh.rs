@@ -149,7 +149,7 @@ async fn what_is_no_refresh_token_is_refused_b48() {
     for token in
         [String::new(), "x".repeat(1 << 20), access, format!("{good} "), good.to_uppercase(), good[1..].to_owned()]
     {
-        let refused = world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await;
+        let refused = world.app.sessions.refresh(Refresh { token: token.into(), by: None, origin: origin() }).await;
         assert!(matches!(refused, Err(RefreshError::Invalid)), "{refused:?}");
     }
     assert_eq!(world.events().await, [], "noise is nobody's theft");
@@ -163,9 +163,9 @@ async fn a_thousand_parallel_uses_give_one_successor_a067_b12() {
     let tasks: Vec<_> = (0..1_000)
         .map(|_| {
             let (world, token) = (world.clone(), pair.refresh_token.expose().to_owned());
-            tokio::spawn(
-                async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await },
-            )
+            tokio::spawn(async move {
+                world.app.sessions.refresh(Refresh { token: token.into(), by: None, origin: origin() }).await
+            })
         })
         .collect();
     let (mut rotated, mut successors) = (0, HashSet::new());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portcullis_domain::event::Event;
+use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::{Backlog, Outbox, PublishError};
 use portcullis_domain::ports::store::{Effect, Store};
 use portcullis_domain::relay::{Relay, RelaySettings};
@@ -16,7 +17,7 @@ async fn announce(world: &World, subject: &portcullis_domain::accounts::User, no
     let tx = world.store.begin().await.expect("a unit of work");
     let effects = notes.iter().map(|note| {
         let event = Event::UserUpdated { user_id: subject.id, changed: vec![(*note).to_owned()] };
-        Effect::Publish { event, traceparent: None }
+        Effect::publish(event, &Origin::default())
     });
     tx.commit(world.now(), effects.collect()).await.expect("a commit");
 }

@@ -22,7 +22,7 @@ async fn a_reused_refresh_token_revokes_its_session_and_is_announced_a065() {
     let session = stolen.session.id;
     let revoked = world.session(session).await.and_then(|session| session.revoked).expect("the session is revoked");
     assert_eq!((revoked.at, revoked.reason), (world.now(), RevocationReason::TokenReuse));
-    assert!(world.revocations.is_revoked(session));
+    assert!(world.revocations.is_revoked(session.into()));
     for pair in [&stolen, &live] {
         assert_eq!(world.caller(pair), None, "every access token of the session is refused at once");
         let refused = world.refresh(pair).await;
@@ -69,9 +69,9 @@ async fn racing_reuses_are_announced_once() {
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let (world, token) = (world.clone(), stolen.refresh_token.expose().to_owned());
-            tokio::spawn(
-                async move { world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await },
-            )
+            tokio::spawn(async move {
+                world.app.sessions.refresh(Refresh { token: token.into(), by: None, origin: origin() }).await
+            })
         })
         .collect();
     let mut reused = 0;
@@ -98,7 +98,7 @@ async fn thief_and_owner_never_hold_two_live_tokens_i6() {
             .map(|number| {
                 let (world, token) = (world.clone(), tokens[number % 2].clone());
                 tokio::spawn(async move {
-                    world.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await
+                    world.app.sessions.refresh(Refresh { token: token.into(), by: None, origin: origin() }).await
                 })
             })
             .collect();

@@ -283,7 +283,10 @@ async fn a_revoked_session_is_revoked_until_its_last_token_has_expired() {
     world.app.sessions.log_out(&world.calls(&late), origin()).await.expect("a logout");
     world.clock.advance(15 * MINUTE - SECOND);
     world.app.sessions.learn_revocations(Some(world.now())).await.expect("a look");
-    assert!(world.revocations.is_revoked(pair.session.id), "as long as a token would hold, its session is remembered");
+    assert!(
+        world.revocations.is_revoked(pair.session.id.into()),
+        "as long as a token would hold, its session is remembered"
+    );
     assert_eq!(world.caller(&late), None);
 }
 

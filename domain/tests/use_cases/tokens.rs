@@ -2,7 +2,7 @@
 
 use portcullis_domain::audit::Actor;
 use portcullis_domain::sessions::RevocationReason;
-use portcullis_domain::tokens::{ActiveToken, TokenKind};
+use portcullis_domain::tokens::{ActiveToken, RevocationTarget, Subject, TokenKind};
 
 use crate::world::{ISSUER, MINUTE, SECOND, World, origin};
 
@@ -44,7 +44,8 @@ async fn the_claims_are_those_of_the_contract() {
         panic!("a fresh access token is active")
     };
     assert_eq!((claims.issuer.as_str(), claims.audience.as_str()), (ISSUER, "api"));
-    assert_eq!((claims.subject, claims.session, claims.client_id.as_str()), (user.id, pair.session.id, "web"));
+    let subject = Subject::User { id: user.id, session: pair.session.id };
+    assert_eq!((claims.subject, claims.client_id.as_str()), (subject, "web"));
     assert_eq!((claims.issued_at, claims.expires_at), (world.now(), world.now().plus(15 * MINUTE)));
     assert_eq!(claims.authenticated_at, Some(pair.session.authenticated_at));
     assert_eq!(claims.scope.to_string(), "openid profile");
@@ -106,15 +107,16 @@ async fn a_revocation_finds_the_session_of_either_token() {
     let world = World::new().await;
     let (user, used) = world.signed_in("ann").await;
     let live = world.refreshed(&used).await;
-    let expected = Some((user.id, live.session.id, "web".to_owned()));
+    let (user, session, client_id) = (user.id, live.session.id, "web".to_owned());
+    let expected = Some(RevocationTarget::Session { user, session, client_id });
     for token in [&live.access_token, &live.refresh_token, &used.refresh_token] {
         let target = world.app.tokens.revocation_target(token.expose()).await.expect("an answer");
         assert_eq!(target, expected, "a used refresh token still names its session");
     }
     assert_eq!(world.app.tokens.revocation_target("noise").await.expect("an answer"), None);
     let cmd = portcullis_domain::sessions::RevokeSession {
-        user: user.id,
-        session: live.session.id,
+        user,
+        session,
         reason: RevocationReason::TokenRevoked,
         actor: Actor::Client("web".to_owned()),
         origin: origin(),

@@ -20,11 +20,11 @@ use portcullis_domain::relay::{Relay, RelaySettings, Round};
 use portcullis_domain::sessions::{
     LogIn, LogInError, Refresh, RefreshError, RefreshOutcome, Session, SessionPolicy, SignedIn, TokenPair,
 };
-use portcullis_domain::tokens::{Algorithm, AuthenticateError, Scope};
+use portcullis_domain::tokens::{Algorithm, AuthenticateError, KeySchedule, Scope};
 use portcullis_domain::{App, Timestamp};
 use portcullis_memory::{
-    LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, RecordingPublisher, SeededRandomness, ToyMac,
-    ToyRefreshTokens, ToyTokens, ToyVault,
+    LaxPolicy, ManualClock, MemoryRevocations, MemoryStore, PlainHasher, RecordingPublisher, RecordingWebhooks,
+    SeededRandomness, ToyMac, ToyRefreshTokens, ToyTokens, ToyVault,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) hasher: Arc<PlainHasher>,
     pub(crate) publisher: Arc<RecordingPublisher>,
     pub(crate) revocations: Arc<MemoryRevocations>,
+    pub(crate) webhooks: Arc<RecordingWebhooks>,
     seen: AtomicUsize,
     read: Mutex<HashSet<AuditId>>,
 }
@@ -68,6 +69,8 @@ pub(crate) fn settings(sessions: SessionPolicy) -> Settings {
         sessions,
         attempts: ATTEMPTS,
         staleness: None,
+        keys: KeySchedule { every: Some(90 * DAY), ahead: DAY },
+        reserved_clients: vec!["web".to_owned()],
         audit_retention: 400 * DAY,
     }
 }
@@ -98,6 +101,7 @@ impl World {
         let revocations = Arc::new(MemoryRevocations::new());
         let tokens = Arc::new(ToyTokens::new(Algorithm::Es256, ISSUER, "api", random.clone()));
         let publisher = Arc::new(RecordingPublisher::new(ISSUER));
+        let webhooks = Arc::new(RecordingWebhooks::new());
         let mut ports = Ports {
             store: store.clone(),
             hasher: hasher.clone(),
@@ -110,6 +114,8 @@ impl World {
             keys: tokens,
             refresh_tokens: Arc::new(ToyRefreshTokens::new([2; 32])),
             revocations: revocations.clone(),
+            webhook_queue: store.clone(),
+            webhook_sender: webhooks.clone(),
             clock: clock.clone(),
             random,
         };
@@ -118,7 +124,7 @@ impl World {
         app.tokens.open_keys(&[Algorithm::Es256]).await.expect("the first key is made");
         let relay = Relay::new(store.clone(), publisher.clone(), clock.clone(), RelaySettings::default());
         let (seen, read) = (AtomicUsize::new(0), Mutex::default());
-        Self { app, relay, ports, store, clock, hasher, publisher, revocations, seen, read }
+        Self { app, relay, ports, store, clock, hasher, publisher, revocations, webhooks, seen, read }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -186,7 +192,7 @@ impl World {
 
     pub(crate) async fn refresh(&self, pair: &TokenPair) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
         let token = pair.refresh_token.expose().to_owned();
-        self.app.sessions.refresh(Refresh { token: token.into(), origin: origin() }).await
+        self.app.sessions.refresh(Refresh { token: token.into(), by: None, origin: origin() }).await
     }
 
     /// Refreshes with a token that is good.
@@ -198,6 +204,7 @@ impl World {
         match self.app.tokens.authenticate(pair.access_token.expose()) {
             Ok(caller) => Some(caller),
             Err(AuthenticateError::Unauthenticated) => None,
+            Err(AuthenticateError::NotAUser) => panic!("the token speaks for a client"),
             Err(AuthenticateError::Failure(failure)) => panic!("the service could not tell: {failure:?}"),
         }
     }

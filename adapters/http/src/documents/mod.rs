@@ -1,6 +1,9 @@
-//! The documents for people and their tools: the OpenAPI document, a page that shows it, and what each problem means.
+//! The documents for people and their tools: the OpenAPI document, a page that shows it, what each problem means, and
+//! the contract of the events.
 
+mod asyncapi;
 mod problems;
+mod schemas;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
@@ -11,19 +14,24 @@ use poem::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::body::JSON;
-use crate::openapi::{document, faults};
+use crate::openapi::{document, extend, faults};
 use crate::routes::Routes;
 use crate::settings::HttpSettings;
 
+pub use asyncapi::asyncapi;
+
 /// The path of the OpenAPI document.
 const OPENAPI: &str = "/openapi.json";
-/// The path of the page that shows it.
-const DOCS: &str = "/docs";
+/// The path of the AsyncAPI document.
+const ASYNCAPI: &str = "/asyncapi.json";
+/// The path of the page that shows the OpenAPI document.
+pub(crate) const DOCS: &str = "/docs";
 /// The path of the page that explains the problems.
 const PROBLEMS: &str = "/docs/problems";
 
 const HTML: &str = "text/html; charset=utf-8";
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 /// Our own files and nothing else; no inline script or style.
 const OWN_FILES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -35,9 +43,11 @@ type Make = Box<dyn FnOnce() -> String + Send>;
 
 /// Adds the documents. Each is made when it is first asked for: most services are never asked.
 pub(crate) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
-    let settings = settings.clone();
-    let pages: [(&str, &str, Make); 5] = [
-        (OPENAPI, JSON, Box::new(move || document(&settings).to_string())),
+    schemas::add_routes(routes, settings);
+    let (for_openapi, for_asyncapi) = (settings.clone(), settings.clone());
+    let pages: [(&str, &str, Make); 6] = [
+        (OPENAPI, JSON, Box::new(move || document(&for_openapi).to_string())),
+        (ASYNCAPI, JSON, Box::new(move || asyncapi::document(&for_asyncapi).to_string())),
         (DOCS, HTML, Box::new(|| include_str!("docs.html").to_owned())),
         ("/docs/docs.js", "text/javascript; charset=utf-8", Box::new(|| include_str!("docs.js").to_owned())),
         ("/docs/docs.css", "text/css; charset=utf-8", Box::new(|| include_str!("docs.css").to_owned())),
@@ -53,28 +63,43 @@ pub(crate) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
     }
 }
 
-fn serve(request: &Request, media_type: &str, (text, tag): &(String, HeaderValue)) -> Response {
+fn serve(request: &Request, media_type: &str, page: &(String, HeaderValue)) -> Response {
+    let mut response = answer(request, media_type, page);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, CACHED);
+    headers.insert(header::CONTENT_SECURITY_POLICY, OWN_FILES);
+    if request.uri().path() == ASYNCAPI {
+        // Tools read it in a browser; it tells nothing that is not for everybody.
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+    }
+    response
+}
+
+/// The text with its tag, or that it is known already.
+fn answer(request: &Request, media_type: &str, (text, tag): &(String, HeaderValue)) -> Response {
     let mut response = if not_modified(request.headers(), tag) {
         Response::builder().status(StatusCode::NOT_MODIFIED).finish()
     } else {
         Response::builder().content_type(media_type).body(text.clone())
     };
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, tag.clone());
-    headers.insert(header::CACHE_CONTROL, CACHED);
-    headers.insert(header::CONTENT_SECURITY_POLICY, OWN_FILES);
+    response.headers_mut().insert(header::ETAG, tag.clone());
     response
 }
 
-/// A strong entity tag (RFC 9110 §8.8.3): a digest of the bytes, the same on every replica.
+/// A strong entity tag (RFC 9110 §8.8.3): a digest of the bytes.
 pub(crate) fn tag_of(bytes: &[u8]) -> HeaderValue {
+    let tag = format!("\"{}\"", digest_of(bytes));
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// By this equal bytes are known: 32 hexadecimal digits, the same on every replica. Not for secrets.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     let lane = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, bytes).hash(&mut hasher);
         hasher.finish()
     };
-    let tag = format!("\"{:016x}{:016x}\"", lane(0), lane(1));
-    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+    format!("{:016x}{:016x}", lane(0), lane(1))
 }
 
 /// Whether `If-None-Match` names the tag, compared weakly, or anything at all (RFC 9110 §13.1.2).
@@ -99,11 +124,16 @@ pub(crate) fn paths() -> Value {
             "parameters": [condition], "responses": responses,
         } })
     };
-    json!({
+    let mut paths = json!({
         OPENAPI: operation("openapi", "This document", "application/json", json!({ "type": "object" })),
         DOCS: operation("docs", "This document as a page", "text/html", json!({ "type": "string" })),
         PROBLEMS: operation("problems", "What each problem means", "text/html", json!({ "type": "string" })),
-    })
+        ASYNCAPI: operation("asyncapi", "The events as an AsyncAPI 3 document", "application/json", json!({ "type": "object" })),
+    });
+    if let Some(paths) = paths.as_object_mut() {
+        extend(paths, schemas::paths());
+    }
+    paths
 }
 
 #[cfg(test)]

@@ -8,14 +8,11 @@ mod rule;
 
 use std::time::Duration;
 
-use poem::Request;
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use portcullis_domain::ports::limits::{Permit, Quota};
 
 use crate::client_address::network_of;
-use crate::oauth::OAuthError;
 use crate::problem::{Code, Problem};
-use crate::settings::Client;
 use crate::state::Visit;
 
 pub(crate) use document::{describe, headers};
@@ -61,24 +58,23 @@ pub(crate) async fn count(visit: &Visit, rule: Rule) -> Result<(), Problem> {
     count_address(visit, rule).await
 }
 
-/// Counts a client that proved who it is by its id, and one that did not by its address: under the same rule, or as
-/// any other request when that rule is off.
-pub(crate) async fn admit<'a>(
-    request: &Request,
-    outcome: Result<&'a Client, OAuthError>,
-) -> Result<&'a Client, OAuthError> {
-    let visit = Visit::of(request)?;
-    let introspect = Rule::Introspect.quota(&visit.state.settings.quotas);
-    match (&outcome, introspect) {
-        (Ok(client), Some(quota)) => take(visit, Rule::Introspect, quota, format!("client:{}", client.id)).await?,
-        (Ok(_), None) => {}
-        (Err(_), Some(_)) => count_address(visit, Rule::Introspect).await?,
-        (Err(_), None) => count_address(visit, Rule::Other).await?,
+/// Counts a client that proved who it is, by its id.
+pub(crate) async fn count_client(visit: &Visit, id: &str) -> Result<(), Problem> {
+    match Rule::Introspect.quota(&visit.state.settings.quotas) {
+        Some(quota) => take(visit, Rule::Introspect, quota, format!("client:{id}")).await,
+        None => Ok(()),
     }
-    outcome
 }
 
-async fn count_address(visit: &Visit, rule: Rule) -> Result<(), Problem> {
+/// Counts somebody who has not proved to be a client, by address: under the rule of clients, or as any other request
+/// when that rule is off.
+pub(crate) async fn count_stranger(visit: &Visit) -> Result<(), Problem> {
+    let counted = Rule::Introspect.quota(&visit.state.settings.quotas).is_some();
+    count_address(visit, if counted { Rule::Introspect } else { Rule::Other }).await
+}
+
+/// Takes a permit for a request of this rule, by the client's address.
+pub(crate) async fn count_address(visit: &Visit, rule: Rule) -> Result<(), Problem> {
     let Some(quota) = rule.quota(&visit.state.settings.quotas) else { return Ok(()) };
     // Requests that came from no socket share a bucket.
     let whom = visit.client.map_or_else(|| "unknown".to_owned(), |client| network_of(client).to_string());
@@ -127,6 +123,8 @@ mod tests {
         assert_eq!(Rule::of(&Method::GET, "/api/v1/brand-new"), Rule::Other);
         assert_eq!(Rule::of(&Method::GET, "/docsx"), Rule::Other);
         assert_eq!(Rule::of(&Method::GET, "/api/v1/auth/verify"), Rule::Free);
+        assert_eq!(Rule::of(&Method::GET, "/api/v1/revocations/x"), Rule::Other);
+        assert_eq!(Rule::of(&Method::POST, "/oauth2/brand-new"), Rule::Other);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) enum Rule {
     Login,
     Register,
     Refresh,
-    /// Counted by client, and by address while a client has not proved who it is.
+    /// What clients ask: counted by client, and by address while a client has not proved who it is.
     Introspect,
     /// What changes the own account: each such act writes a row of the audit trail and an event, so that what is fine for
     /// reading would fill the disk.
@@ -28,10 +28,13 @@ impl Rule {
             "/api/v1/auth/login" => Self::Login,
             "/api/v1/auth/register" => Self::Register,
             "/api/v1/auth/refresh" => Self::Refresh,
-            "/oauth2/introspect" | "/oauth2/revoke" => Self::Introspect,
+            "/oauth2/introspect" | "/oauth2/revoke" | "/oauth2/token" | "/api/v1/revocations" => Self::Introspect,
             "/api/v1/auth/logout-all" => Self::Change,
             _ if is_own(pattern) && !method.is_safe() => Self::Change,
-            "/api/v1/auth/verify" | "/livez" | "/readyz" | "/healthz" | "/openapi.json" => Self::Free,
+            "/api/v1/auth/verify" | "/livez" | "/readyz" | "/healthz" | "/openapi.json" | "/asyncapi.json" => {
+                Self::Free
+            }
+            _ if pattern.starts_with("/schemas/") => Self::Free,
             _ if pattern.starts_with("/.well-known/") => Self::Free,
             _ if pattern == "/docs" || pattern.starts_with("/docs/") => Self::Free,
             _ => Self::Other,

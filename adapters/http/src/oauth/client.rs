@@ -1,62 +1,85 @@
-//! Which client calls: `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), never both.
+//! Which client calls: one of the configuration or one of the store, or the first-party client, which has no secret.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use poem::http::{HeaderMap, header};
+use std::sync::Arc;
+
+use poem::Request;
+use portcullis_domain::clients::Client as StoredClient;
 use subtle::ConstantTimeEq;
 
-use crate::settings::Client;
+use crate::limits;
+use crate::origin::From as Origin;
+use crate::problem::Problem;
+use crate::settings::Client as ConfiguredClient;
+use crate::state::Visit;
 
-use super::form::decode;
-use super::{Form, OAuthError};
+use super::Form;
+use super::credentials::{Claim, ClientError, Credentials, claim};
 
-/// The client that proved who it is.
-pub(crate) fn authenticate<'a>(
-    clients: &'a [Client],
-    headers: &HeaderMap,
-    form: &Form,
-) -> Result<&'a Client, OAuthError> {
-    match basic(headers)? {
-        Some((id, secret)) => {
-            if form.get("client_secret").is_some() {
-                return Err(OAuthError::invalid_request("a client authenticates in one way only"));
-            }
-            if form.get("client_id").is_some_and(|other| other != id) {
-                return Err(OAuthError::invalid_request("client_id is not the client that authenticates"));
-            }
-            known(clients, &id, &secret).ok_or_else(|| OAuthError::invalid_client(true))
-        }
-        None => {
-            let pair = form.get("client_id").zip(form.get("client_secret"));
-            pair.and_then(|(id, secret)| known(clients, id, secret)).ok_or_else(|| OAuthError::invalid_client(false))
+/// The client behind a request.
+#[derive(Debug)]
+pub(crate) enum Client {
+    /// It proved to be this one of the configuration.
+    Configured(String),
+    /// It proved to be this one of the store.
+    Stored(Arc<StoredClient>),
+    /// It says to be this one, which has no secret (RFC 6749 §2.1: public).
+    Public(String),
+}
+
+impl Client {
+    /// Its `client_id`.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Configured(id) | Self::Public(id) => id,
+            Self::Stored(client) => client.id.as_str(),
         }
     }
 }
 
-/// The halves of a Basic header; `None` without an `Authorization` header.
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (value, another) = (values.next(), values.next());
-    let Some(value) = value else { return Ok(None) };
-    if another.is_some() {
-        return Err(OAuthError::invalid_request("a client authenticates in one way only"));
+/// The client that proved who it is.
+pub(crate) async fn authenticate(request: &Request, form: Option<&Form>) -> Result<Client, ClientError> {
+    let visit = Visit::of(request)?;
+    match claim(request.headers(), form) {
+        Ok(Claim::Secret(credentials)) => prove(visit, request, &credentials).await,
+        Ok(Claim::Id(_) | Claim::Nothing) => refuse(visit, ClientError::Unproved { basic: false }).await,
+        Err(error) => refuse(visit, error).await,
     }
-    let halves = || {
-        let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let text = String::from_utf8(STANDARD.decode(credentials.trim_matches(' ')).ok()?).ok()?;
-        let (id, secret) = text.split_once(':')?;
-        decode(id).zip(decode(secret))
-    };
-    // Whatever the header was, the client used it: it is told which scheme is spoken here.
-    halves().map(Some).ok_or_else(|| OAuthError::invalid_client(true))
+}
+
+/// The client that proved who it is, or the first-party client by its id alone.
+pub(crate) async fn identify(request: &Request, form: &Form) -> Result<Client, ClientError> {
+    let visit = Visit::of(request)?;
+    match claim(request.headers(), Some(form)) {
+        Ok(Claim::Id(id)) if id == visit.state.settings.first_party_client => Ok(Client::Public(id)),
+        _ => authenticate(request, Some(form)).await,
+    }
+}
+
+/// Counts before it asks the database: whoever guesses too often costs nothing there.
+async fn prove(visit: &Visit, request: &Request, credentials: &Credentials) -> Result<Client, ClientError> {
+    let (id, secret) = (credentials.id.as_str(), credentials.secret.expose());
+    let (settings, clients) = (&visit.state.settings, &visit.state.app.clients);
+    if let Some(client) = configured(&settings.clients, id, secret) {
+        limits::count_client(visit, &client.id).await?;
+        return Ok(Client::Configured(client.id.clone()));
+    }
+    if let Some(client) = clients.recognize(id, secret).map_err(Problem::from)? {
+        limits::count_client(visit, client.id.as_str()).await?;
+        return Ok(Client::Stored(client));
+    }
+    limits::count_stranger(visit).await?;
+    let found = clients.authenticate(id, secret, &Origin::of(request)).await.map_err(Problem::from)?;
+    found.map(Client::Stored).ok_or(ClientError::Unproved { basic: credentials.basic })
+}
+
+async fn refuse(visit: &Visit, error: ClientError) -> Result<Client, ClientError> {
+    limits::count_stranger(visit).await?;
+    Err(error)
 }
 
 /// The client of that id, if that is its secret. All are compared, in full, so that time tells nothing of either.
-fn known<'a>(clients: &'a [Client], id: &str, secret: &str) -> Option<&'a Client> {
-    let matches = |client: &Client| {
+fn configured<'a>(clients: &'a [ConfiguredClient], id: &str, secret: &str) -> Option<&'a ConfiguredClient> {
+    let matches = |client: &ConfiguredClient| {
         let id = client.id.as_bytes().ct_eq(id.as_bytes());
         let expected = client.secret.expose();
         // An empty secret is no secret.
@@ -71,39 +94,17 @@ mod tests {
 
     use super::*;
 
-    fn read(header: &str) -> Result<Option<(String, String)>, bool> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, header.parse().expect("a header value"));
-        basic(&headers).map_err(|error| error.to_string().starts_with("invalid_client"))
-    }
-
-    fn encoded(text: &str) -> String {
-        format!("Basic {}", STANDARD.encode(text))
-    }
-
-    #[test]
-    fn both_halves_are_form_decoded() {
-        let expected = Ok(Some(("a:b".to_owned(), "s%: ü".to_owned())));
-        assert_eq!(read(&encoded("a%3Ab:s%25%3A+%C3%BC")), expected);
-        assert_eq!(read(&encoded("id:a:b")), Ok(Some(("id".to_owned(), "a:b".to_owned()))));
-    }
-
-    #[test]
-    fn a_malformed_header_is_a_failed_authentication() {
-        for header in ["", "Basic", "Basic !", "Bearer x", "Basic YQ==", &encoded("a:%zz"), &encoded("a%f:b")] {
-            assert_eq!(read(header), Err(true), "{header}");
-        }
-    }
-
     #[test]
     fn b11_id_and_secret_must_both_be_right() {
-        let client =
-            |id: &str, secret: &str| Client { id: id.to_owned(), secret: SecretString::new(secret.to_owned()) };
+        let client = |id: &str, secret: &str| ConfiguredClient {
+            id: id.to_owned(),
+            secret: SecretString::new(secret.to_owned()),
+        };
         let clients = [client("a", "secret-a"), client("b", "secret-b"), client("empty", "")];
-        assert_eq!(known(&clients, "b", "secret-b").map(|client| client.id.as_str()), Some("b"));
+        assert_eq!(configured(&clients, "b", "secret-b").map(|client| client.id.as_str()), Some("b"));
         for (id, secret) in [("a", "secret-b"), ("a", ""), ("", ""), ("c", "secret-a"), ("a", "secret-"), ("empty", "")]
         {
-            assert!(known(&clients, id, secret).is_none(), "{id}:{secret}");
+            assert!(configured(&clients, id, secret).is_none(), "{id}:{secret}");
         }
     }
 }

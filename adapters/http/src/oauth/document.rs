@@ -2,50 +2,82 @@
 
 use serde_json::{Value, json};
 
-use crate::schema::{id, pointer};
+use crate::schema::pointer;
 
 use super::form::FORM;
-use super::{INTROSPECT, REVOKE};
+use super::{INTROSPECT, REVOKE, TOKEN};
 
 /// The tag of these operations.
 const TAG: &str = "OAuth2";
 
+/// The security scheme of clients with a secret.
+pub(crate) const CLIENT_SCHEME: &str = "client_secret_basic";
+
 /// The operations, by path.
 pub(crate) fn paths() -> Value {
+    let granted = json!({
+        "description": "The tokens.",
+        "headers": {
+            "Pragma": { "description": "`no-cache`", "required": true, "schema": { "type": "string" } },
+            "X-Refresh-Outcome": {
+                "description": "With a refresh token: `rotated`, or `replayed` when it had been used a moment before and this is the same successor. On 400 `reuse`: it had been used long before, its session has ended.",
+                "schema": { "type": "string" },
+            },
+        },
+        "content": { "application/json": { "schema": pointer("AccessTokenResponse") } },
+    });
+    let told = json!({
+        "description": "What there is to say.",
+        "content": { "application/json": { "schema": pointer("Introspection") } },
+    });
+    let ended = json!({ "description": "The token is good no more, or never was the client's; the body is empty." });
     json!({
+        TOKEN: { "post": operation(
+            "token",
+            "Tokens for clients (RFC 6749)",
+            "`client_credentials`: a token in the client's own name, for clients of the store; what it allows is the client's scope, or what `scope` names of it. \
+             `refresh_token`: the next tokens of a session, for the client that signed in; the first-party client says its `client_id` and has no secret. \
+             `scope` narrows the new access token, the session keeps its own.",
+            ("AccessTokenRequest", "`invalid_request`: a parameter is missing, repeated, or where it must not be. `invalid_grant`: the refresh token is not valid for this client. \
+             `invalid_scope`: it is malformed or goes too far. `unauthorized_client`: the client gets no tokens in its own name. `unsupported_grant_type`: there is no such grant."),
+            &granted,
+        ) },
         INTROSPECT: { "post": operation(
             "introspect",
             "What a token is good for (RFC 7662)",
-            "Every client may ask about every token. Anything that is not active, for whatever reason, is `{\"active\":false}` and no more. `token_use` tells access tokens from refresh tokens: only the former open a resource.",
-            &json!({
-                "description": "What there is to say.",
-                "content": { "application/json": { "schema": pointer("Introspection") } },
-            }),
+            "Every client may ask about every token. Anything that is not active, for whatever reason, is `{\"active\":false}` and no more. \
+             `token_use` tells access tokens from refresh tokens: only the former open a resource. A token that a client got in its own name has no `sid`, and the client as `sub`.",
+            ("TokenRequest", MALFORMED),
+            &told,
         ) },
         REVOKE: { "post": operation(
             "revoke",
-            "End the session behind a token (RFC 7009)",
-            "An access token and a refresh token both stand for their whole session. A client can revoke the tokens of its own sessions (same `client_id`) and of first-party sessions; for any other token, as for an unknown one, nothing happens, and the answer is the same.",
-            &json!({ "description": "The token is good no more, or never was the client's; the body is empty." }),
+            "End what is behind a token (RFC 7009)",
+            "An access token and a refresh token of a session both stand for the whole session; a token that a client got in its own name stands for itself. \
+             A client can revoke what is its own (same `client_id`), and a client of the configuration first-party sessions too; for any other token, as for an unknown one, nothing happens, and the answer is the same.",
+            ("TokenRequest", MALFORMED),
+            &ended,
         ) },
     })
 }
 
-fn operation(id: &str, summary: &str, description: &str, success: &Value) -> Value {
+const MALFORMED: &str = "`invalid_request`: a parameter is missing, repeated, or where it must not be.";
+
+fn operation(id: &str, summary: &str, description: &str, (request, malformed): (&str, &str), success: &Value) -> Value {
     let refused = |description: &str| json!({ "description": description, "content": { "application/json": { "schema": pointer("OAuthError") } } });
     json!({
         "tags": [TAG],
         "operationId": id,
         "summary": summary,
         "description": description,
-        "security": [{ "client_secret_basic": [] }, {}],
+        "security": [{ CLIENT_SCHEME: [] }, {}],
         "requestBody": {
             "required": true,
-            "content": { FORM: { "schema": pointer("TokenRequest") } },
+            "content": { FORM: { "schema": pointer(request) } },
         },
         "responses": {
             "200": success,
-            "400": refused("`invalid_request`: a parameter is missing, repeated, or where it must not be."),
+            "400": refused(malformed),
             "401": refused("`invalid_client`: client authentication failed."),
             "408": refused("`invalid_request`: the body did not arrive in time."),
             "413": refused("`invalid_request`: the body is too large."),
@@ -59,57 +91,9 @@ fn operation(id: &str, summary: &str, description: &str, success: &Value) -> Val
 /// How clients authenticate.
 pub(crate) fn security_schemes() -> Value {
     json!({
-        "client_secret_basic": {
+        CLIENT_SCHEME: {
             "type": "http", "scheme": "basic",
-            "description": "Client id and secret, each form-encoded, as user name and password (RFC 6749 §2.3.1). Instead, `client_id` and `client_secret` may be parameters of the body, never both.",
-        },
-    })
-}
-
-/// The bodies.
-pub(crate) fn schemas() -> Value {
-    json!({
-        "TokenRequest": {
-            "type": "object",
-            "description": "A token, and where to look for it first. Parameters that are not listed are ignored, repeated ones refused.",
-            "required": ["token"],
-            "properties": {
-                "token": { "type": "string", "minLength": 1, "description": "An access token or a refresh token." },
-                "token_type_hint": { "type": "string", "description": "`access_token` or `refresh_token`; anything else is ignored.", "example": "access_token" },
-                "client_id": { "type": "string", "description": "For `client_secret_post`." },
-                "client_secret": { "type": "string", "format": "password", "description": "For `client_secret_post`." },
-            },
-        },
-        "Introspection": {
-            "type": "object",
-            "description": "What a token is good for. Everything but `active` is there only when it is active.",
-            "required": ["active"],
-            "properties": {
-                "active": { "type": "boolean", "description": "Whether it is good at all." },
-                "token_use": { "type": "string", "enum": ["access_token", "refresh_token"], "description": "Which kind it is." },
-                "token_type": { "type": "string", "enum": ["Bearer"], "description": "How it is presented; access tokens only." },
-                "iss": { "type": "string", "description": "Who issued it.", "example": "https://auth.example.com" },
-                "sub": id("Whom it speaks for."),
-                "aud": { "type": "string", "description": "Whom it is for; access tokens only." },
-                "client_id": { "type": "string", "description": "The client it was issued to." },
-                "scope": { "type": "string", "description": "What it allows, separated by spaces." },
-                "exp": { "type": "integer", "format": "int64", "description": "When it expires, in seconds since 1970." },
-                "iat": { "type": "integer", "format": "int64", "description": "When it was issued, in seconds since 1970." },
-                "auth_time": { "type": "integer", "format": "int64", "description": "When the user proved who they are, in seconds since 1970." },
-                "jti": id("Which token; access tokens only."),
-                "sid": id("The session it belongs to."),
-                "roles": { "type": "array", "items": { "type": "string" }, "description": "The roles it carries, if it carries any." },
-                "permissions": { "type": "array", "items": { "type": "string" }, "description": "The permissions it carries, if it carries any." },
-            },
-        },
-        "OAuthError": {
-            "type": "object",
-            "description": "A refusal (RFC 6749 §5.2).",
-            "required": ["error", "error_description"],
-            "properties": {
-                "error": { "type": "string", "enum": ["invalid_request", "invalid_client", "server_error", "temporarily_unavailable"] },
-                "error_description": { "type": "string", "description": "For the developer of the client." },
-            },
+            "description": "Client id and secret, each form-encoded, as user name and password (RFC 6749 §2.3.1). Instead, `client_id` and `client_secret` may be parameters of the body under `/oauth2`, never both.",
         },
     })
 }

@@ -10,7 +10,8 @@ use super::OAuthError;
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The parameters that must not be in the URL, where logs and histories would keep them (RFC 6749 §2.3.1).
-const BODY_ONLY: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+const BODY_ONLY: [&str; 7] =
+    ["token", "token_type_hint", "client_id", "client_secret", "grant_type", "refresh_token", "scope"];
 
 /// The parameters of a request body.
 pub(crate) struct Form(Vec<(String, String)>);
@@ -29,7 +30,7 @@ impl Form {
     }
 
     /// A parameter without a value counts as absent (RFC 6749 §3.2), one that comes twice makes the request invalid.
-    fn parse(text: &str) -> Result<Self, OAuthError> {
+    pub(super) fn parse(text: &str) -> Result<Self, OAuthError> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

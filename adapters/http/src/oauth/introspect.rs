@@ -1,9 +1,9 @@
-//! What a token is good for (RFC 7662). Every configured client may ask about every token.
+//! What a token is good for (RFC 7662). Every client that authenticates may ask about every token.
 
 use poem::Response;
 use portcullis_domain::App;
 use portcullis_domain::sessions::Session;
-use portcullis_domain::tokens::{ActiveToken, Claims, TokenKind};
+use portcullis_domain::tokens::{ActiveToken, Claims, Subject, TokenKind};
 use serde::Serialize;
 
 use crate::body::JSON;
@@ -30,7 +30,8 @@ struct Active {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
-    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,17 +40,21 @@ struct Active {
 
 impl From<Claims> for Active {
     fn from(claims: Claims) -> Self {
+        let session = match claims.subject {
+            Subject::User { session, .. } => Some(session),
+            Subject::Client => None,
+        };
         Self {
             active: true,
             token_use: "access_token",
             token_type: Some("Bearer"),
-            sub: claims.subject.to_string(),
+            sub: claims.sub(),
+            sid: session.map(|session| session.to_string()),
             scope: claims.scope.to_string(),
             exp: claims.expires_at.as_unix_seconds(),
             iat: claims.issued_at.as_unix_seconds(),
             auth_time: claims.authenticated_at.map(|at| at.as_unix_seconds()),
             jti: Some(claims.id.to_string()),
-            sid: claims.session.to_string(),
             iss: claims.issuer,
             aud: Some(claims.audience),
             client_id: claims.client_id,
@@ -73,7 +78,7 @@ impl Active {
             iat: session.last_seen_at.as_unix_seconds(),
             auth_time: Some(session.authenticated_at.as_unix_seconds()),
             jti: None,
-            sid: session.id.to_string(),
+            sid: Some(session.id.to_string()),
             client_id: session.client_id,
             roles: None,
             permissions: None,

@@ -1,11 +1,14 @@
-//! The OAuth 2 protocol endpoints: introspection (RFC 7662) and revocation (RFC 7009).
+//! The OAuth 2 protocol endpoints: tokens (RFC 6749), introspection (RFC 7662) and revocation (RFC 7009).
 
 mod client;
+mod credentials;
 mod document;
 mod error;
 mod form;
 mod introspect;
 mod revoke;
+mod schemas;
+mod token;
 
 use std::sync::Arc;
 
@@ -13,22 +16,32 @@ use poem::endpoint::make;
 use poem::http::Method;
 use poem::{Request, Response};
 
-use crate::limits;
 use crate::routes::Routes;
 use crate::state::State;
 
-use client::authenticate;
-pub(crate) use document::{paths, schemas, security_schemes};
+pub(crate) use client::authenticate;
+pub(crate) use document::{CLIENT_SCHEME, paths, security_schemes};
 pub(crate) use error::OAuthError;
 use form::Form;
+pub(crate) use schemas::schemas;
+pub(crate) use token::GRANT_TYPES;
 
+/// The path of the token endpoint.
+pub(crate) const TOKEN: &str = "/oauth2/token";
 /// The path of introspection.
-const INTROSPECT: &str = "/oauth2/introspect";
+pub(crate) const INTROSPECT: &str = "/oauth2/introspect";
 /// The path of revocation.
-const REVOKE: &str = "/oauth2/revoke";
+pub(crate) const REVOKE: &str = "/oauth2/revoke";
+
+/// How a client with a secret authenticates, by the names of RFC 8414.
+pub(crate) const SECRET_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+/// How one does that has none.
+pub(crate) const NO_SECRET: &str = "none";
 
 /// Adds the endpoints.
 pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
+    let shared = state.clone();
+    routes.add(Method::POST, TOKEN, make(move |request| token(shared.clone(), request)));
     let shared = state.clone();
     let introspect = make(move |request| introspect(shared.clone(), request));
     routes.add(Method::POST, INTROSPECT, introspect);
@@ -36,16 +49,22 @@ pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
     routes.add(Method::POST, REVOKE, make(move |request| revoke(shared.clone(), request)));
 }
 
+async fn token(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
+    let (request, mut body) = request.split();
+    let form = Form::read(&request, &mut body).await?;
+    token::answer(&state, &form, &request).await
+}
+
 async fn introspect(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
     let form = Form::read(&request, &mut body).await?;
-    limits::admit(&request, authenticate(&state.settings.clients, request.headers(), &form)).await?;
+    authenticate(&request, Some(&form)).await?;
     introspect::answer(&state.app, &state.settings.issuer, &form).await
 }
 
 async fn revoke(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
     let form = Form::read(&request, &mut body).await?;
-    let client = limits::admit(&request, authenticate(&state.settings.clients, request.headers(), &form)).await?;
-    revoke::answer(&state, client, &form, &request).await
+    let client = authenticate(&request, Some(&form)).await?;
+    revoke::answer(&state, &client, &form, &request).await
 }

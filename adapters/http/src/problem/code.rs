@@ -48,10 +48,14 @@ codes! {
         "Nobody is told which of the two is wrong, or whether the account may be used.";
     InvalidRefreshToken = UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
         "It was used before, its session has ended, or it is not one of ours: log in again.";
+    InvalidClient = UNAUTHORIZED "invalid-client" "Client authentication failed"
+        "Send the client's id and secret, each form-encoded, as `Authorization: Basic` (RFC 6749 §2.3.1).";
     WrongPassword = FORBIDDEN "wrong-password" "The current password is wrong"
         "Changing the password or the e-mail address needs the current password.";
     CsrfFailed = FORBIDDEN "csrf-failed" "The request does not prove that it comes from an allowed page"
         "A request that is authenticated by a cookie needs the matching CSRF token in `X-CSRF-TOKEN` and must come from this origin or an allowed one. `GET /api/v1/auth/csrf` gives the tokens of the session again.";
+    UserRequired = FORBIDDEN "user-required" "This endpoint serves users; the token speaks for a client"
+        "Call it with a token of a session, from login or refresh. No scope helps: a client that calls in its own name has no account.";
     NotFound = NOT_FOUND "not-found" "There is nothing here"
         "The path does not exist, or the thing it names does not exist for you.";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This path does not know that method"

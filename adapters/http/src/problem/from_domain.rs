@@ -75,7 +75,8 @@ impl From<LogInError> for Problem {
 impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
         match error {
-            RefreshError::Invalid => Self::new(Code::InvalidRefreshToken),
+            // No scope is ever asked for where this form of refusal is spoken.
+            RefreshError::Invalid | RefreshError::Scope => Self::new(Code::InvalidRefreshToken),
             // For debugging, and once: whoever tries the token again is told no more than of any other.
             RefreshError::Reused => {
                 Self::new(Code::InvalidRefreshToken).with_header(REFRESH_OUTCOME, HeaderValue::from_static("reuse"))
@@ -95,6 +96,7 @@ impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
             AuthenticateError::Unauthenticated => Self::unauthenticated(true),
+            AuthenticateError::NotAUser => Self::new(Code::UserRequired),
             AuthenticateError::Failure(failure) => failure.into(),
         }
     }

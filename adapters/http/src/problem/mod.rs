@@ -22,6 +22,8 @@ use crate::door::RequestId;
 
 /// The media type of a problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// What is asked of a client that did not prove who it is (RFC 7617).
+pub(crate) const BASIC: &str = "Basic realm=\"oauth2\", charset=\"UTF-8\"";
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -117,6 +119,19 @@ impl Problem {
         self.detail.as_deref().unwrap_or_else(|| self.code.title())
     }
 
+    /// What would open the endpoint. RFC 6750 §3 asks for `Bearer` also with a good token that does not, and no code of its
+    /// §3.1 is true of a client's token where users are served: it is valid, and no scope would help.
+    fn challenge(&self) -> Option<&'static str> {
+        match self.code {
+            Code::InvalidClient => Some(BASIC),
+            Code::UserRequired => Some("Bearer"),
+            code if code.status() == StatusCode::UNAUTHORIZED => {
+                Some(if self.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" })
+            }
+            _ => None,
+        }
+    }
+
     /// The answer (RFC 9457 §3); `issuer` is where the types are explained.
     pub(crate) fn render(&self, issuer: &str, id: &RequestId) -> Response {
         #[derive(Serialize)]
@@ -146,8 +161,7 @@ impl Problem {
             .content_type(PROBLEM_JSON)
             .body(serde_json::to_vec(&document).unwrap_or_default());
         let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            let challenge = if self.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        if let Some(challenge) = self.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         for (name, value) in &self.headers {

@@ -24,7 +24,7 @@ pub(crate) async fn held_session(state: &State, jar: Jar<'_>) -> Result<Option<S
     match jar.access.map(|token| state.app.tokens.authenticate(token)) {
         Some(Ok(caller)) => Ok(Some(caller.session)),
         Some(Err(AuthenticateError::Failure(failure))) => Err(failure.into()),
-        Some(Err(AuthenticateError::Unauthenticated)) | None => Ok(None),
+        Some(Err(AuthenticateError::Unauthenticated | AuthenticateError::NotAUser)) | None => Ok(None),
     }
 }
 

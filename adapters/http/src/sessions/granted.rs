@@ -9,7 +9,7 @@ use poem_openapi::registry::{
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::sessions::{RefreshOutcome, SignedIn, TokenPair};
 
-use crate::answer::{DEVICE_TOKEN, Found, REFRESH_OUTCOME, header as described, set_cookie};
+use crate::answer::{DEVICE_TOKEN, Found, REFRESH_OUTCOME, header as described, refresh_outcome, set_cookie};
 use crate::body::JSON;
 use crate::caller::Transport;
 use crate::cookies::Cookies;
@@ -78,11 +78,7 @@ impl Refreshed {
         (pair, outcome): (TokenPair, RefreshOutcome),
     ) -> Result<Self, Problem> {
         let mut granted = Granted::new(settings, transport, pair)?;
-        let outcome = match outcome {
-            RefreshOutcome::Rotated => "rotated",
-            RefreshOutcome::Replayed => "replayed",
-        };
-        granted.headers.push((REFRESH_OUTCOME, HeaderValue::from_static(outcome)));
+        granted.headers.push((REFRESH_OUTCOME, refresh_outcome(outcome)));
         Ok(Self(granted))
     }
 }

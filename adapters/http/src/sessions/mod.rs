@@ -20,10 +20,11 @@ use portcullis_domain::audit::Actor;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::origin::Origin as DomainOrigin;
 use portcullis_domain::sessions::{ListSessions, LogIn, Refresh, RevocationReason, RevokeSession};
+use portcullis_domain::tokens::RevocationTarget;
 
 use crate::answer::{Ended, Found, Refused};
 use crate::body::Body;
-use crate::caller::{Signed, Transport};
+use crate::caller::{Identified, Signed, Transport};
 use crate::cookies::{Cookies, Jar};
 use crate::csrf;
 use crate::openapi::named;
@@ -37,9 +38,9 @@ use browsing::Browsing;
 use forms::{LoginForm, RefreshForm};
 use granted::{LoggedIn, Refreshed};
 use leaving::{Leaving, forgetting};
-pub(crate) use pair::{CookieTokensView, CsrfView, TokensView};
+pub(crate) use pair::{CookieTokensView, CsrfView, TokensView, expires_in, refresh_expires_in};
 use presented::Presented;
-use refusals::{Calling, Ending, Leavings, Listing, LoggingIn, Refreshing};
+use refusals::{Calling, Ending, Identifying, Leavings, Listing, LoggingIn, Refreshing};
 pub(crate) use view::{SessionPage, SessionView, Verified};
 
 /// `/api/v1/auth/…` and `/api/v1/me/sessions`.
@@ -118,7 +119,7 @@ impl SessionApi {
     #[oai(path = "/auth/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(&self, origin: Origin, presented: Presented) -> Result<Refreshed, Refused<Refreshing>> {
         let (settings, transport) = (&self.0.settings, presented.transport);
-        let refresh = Refresh { token: presented.token, origin: origin.0 };
+        let refresh = Refresh { token: presented.token, by: None, origin: origin.0 };
         match self.0.app.sessions.refresh(refresh).await {
             Ok(granted) => Ok(Refreshed::new(settings, transport, granted)?),
             Err(error) if transport == Transport::Cookie => Err(forgetting(error.into(), Cookies::of(settings)).into()),
@@ -133,10 +134,10 @@ impl SessionApi {
     async fn csrf_tokens(&self, browsing: Browsing) -> Result<Found<CsrfView>, Refused<Calling>> {
         let session = match browsing {
             Browsing::Access(session) => session,
-            Browsing::Refresh(token) => {
-                let target = self.0.app.tokens.revocation_target(&token).await?;
-                target.map(|(_, session, _)| session).ok_or_else(|| Problem::unauthenticated(true))?
-            }
+            Browsing::Refresh(token) => match self.0.app.tokens.revocation_target(&token).await? {
+                Some(RevocationTarget::Session { session, .. }) => session,
+                Some(RevocationTarget::Token(_)) | None => return Err(Problem::unauthenticated(true).into()),
+            },
         };
         Ok(Found(CsrfView::new(session, &*self.0.settings.mac)))
     }
@@ -169,11 +170,12 @@ impl SessionApi {
     /// Check an access token for a proxy
     ///
     /// Forward authentication for nginx, Traefik, Caddy and Envoy: who calls is said in headers, which the proxy
-    /// passes on. All four are always there, empty when there is nothing to say, so that a client's own are replaced.
+    /// passes on. All of them are always there, empty when there is nothing to say, so that a caller's own are replaced:
+    /// a token that speaks for a client has no user and no session.
     /// A cookie says who asks, not that their page meant it: an application behind the proxy has to see to that itself.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verify")]
-    async fn verify(&self, signed: Signed) -> Result<Verified, Refused<Calling>> {
-        Ok(Verified(signed.caller))
+    async fn verify(&self, identified: Identified) -> Result<Verified, Refused<Identifying>> {
+        Ok(Verified(identified.0))
     }
 
     /// The devices that are signed in

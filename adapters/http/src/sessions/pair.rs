@@ -37,11 +37,11 @@ impl Serialize for TokensView {
 }
 
 /// Access tokens count whole seconds, from the second in which they were issued.
-fn expires_in(pair: &TokenPair) -> u64 {
+pub(crate) fn expires_in(pair: &TokenPair) -> u64 {
     pair.access_expires_at.since(pair.issued_at.floor_to_second()).as_secs()
 }
 
-fn refresh_expires_in(pair: &TokenPair) -> u64 {
+pub(crate) fn refresh_expires_in(pair: &TokenPair) -> u64 {
     pair.refresh_expires_at.since(pair.issued_at).as_secs()
 }
 

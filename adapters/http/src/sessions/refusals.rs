@@ -1,6 +1,6 @@
 //! The problems that each operation can answer with.
 
-use crate::answer::{ALWAYS, BODY, CSRF, HASHING, Refusals, SIGNED};
+use crate::answer::{ALWAYS, BODY, CSRF, HASHING, IDENTIFIED, Refusals, SIGNED};
 use crate::problem::Code;
 
 pub(crate) struct LoggingIn;
@@ -12,6 +12,11 @@ impl Refusals for LoggingIn {
 pub(crate) struct Refreshing;
 impl Refusals for Refreshing {
     const CODES: &'static [&'static [Code]] = &[ALWAYS, BODY, CSRF, &[Code::InvalidRefreshToken]];
+}
+
+pub(crate) struct Identifying;
+impl Refusals for Identifying {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, IDENTIFIED];
 }
 
 pub(crate) struct Calling;

@@ -10,6 +10,7 @@ use portcullis_domain::Timestamp;
 use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::SessionId;
 use portcullis_domain::sessions::Session;
+use portcullis_domain::tokens::{Claims, Subject};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -88,27 +89,35 @@ impl Documented for SessionPage {
     }
 }
 
-/// A caller, said in headers.
-pub(crate) struct Verified(pub(crate) Caller);
+/// Whom a token speaks for, said in headers.
+pub(crate) struct Verified(pub(crate) Claims);
 
 /// The headers: name and meaning.
-const HEADERS: [(&str, &str); 4] = [
-    ("x-auth-user-id", "Who calls."),
-    ("x-auth-session-id", "In which session."),
+const HEADERS: [(&str, &str); 5] = [
+    ("x-auth-user-id", "The user who calls; empty when a client calls in its own name."),
+    ("x-auth-session-id", "In which session; empty likewise."),
+    ("x-auth-client-id", "The client that the token was issued to."),
     ("x-auth-scopes", "What the token allows, separated by spaces."),
-    ("x-auth-roles", "The caller's roles as far as the token carries them, separated by spaces."),
+    ("x-auth-roles", "The user's roles as far as the token carries them, separated by spaces."),
 ];
 
 impl IntoResponse for Verified {
     fn into_response(self) -> Response {
-        let Self(caller) = self;
+        let Self(claims) = self;
         let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
         let headers = response.headers_mut();
-        let mut id = [0; 36];
-        set(headers, HEADERS[0].0, caller.user.as_uuid().hyphenated().encode_lower(&mut id));
-        set(headers, HEADERS[1].0, caller.session.as_uuid().hyphenated().encode_lower(&mut id));
-        set(headers, HEADERS[2].0, &words(caller.scope.values()));
-        set(headers, HEADERS[3].0, &words(&caller.roles));
+        let (mut of_user, mut of_session) = ([0; 36], [0; 36]);
+        let (user, session) = match claims.subject {
+            Subject::User { id, session } => (
+                &*id.as_uuid().hyphenated().encode_lower(&mut of_user),
+                &*session.as_uuid().hyphenated().encode_lower(&mut of_session),
+            ),
+            Subject::Client => ("", ""),
+        };
+        let (scopes, roles) = (words(claims.scope.values()), words(&claims.roles.unwrap_or_default()));
+        for ((name, _), value) in HEADERS.into_iter().zip([user, session, &claims.client_id, &scopes, &roles]) {
+            set(headers, name, value);
+        }
         response
     }
 }

@@ -21,13 +21,18 @@ mod storage_accounts;
 mod storage_attempts;
 mod storage_audit;
 mod storage_changes;
+mod storage_clients;
 mod storage_credentials;
 mod storage_ends;
+mod storage_key_changes;
 mod storage_keys;
 mod storage_rotation;
 mod storage_sessions;
 mod storage_starts;
 mod storage_units;
+mod storage_webhooks;
+mod webhook_queue_claims;
+mod webhook_queue_races;
 
 pub mod ambient;
 pub mod hash_import;
@@ -43,6 +48,8 @@ pub mod revocation_signal;
 pub mod signers;
 pub mod storage;
 pub mod vault;
+pub mod webhook_queue;
+pub mod webhook_sender;
 
 use std::any::Any;
 use std::future::Future;
@@ -56,14 +63,17 @@ use portcullis_domain::ports::limits::RateLimiter;
 use portcullis_domain::ports::sessions::RevocationSignal;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::ports::tokens::{KeyRing, TokenIssuer, TokenVerifier};
+use portcullis_domain::ports::webhooks::WebhookQueue;
 use portcullis_domain::tokens::Algorithm;
 
-/// An empty store and its outbox, for the suites `storage` and `outbox`.
+/// An empty store and its two queues, for the suites `storage`, `outbox` and `webhook_queue`.
 pub struct Storage {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The outbox that the store's commits fill.
     pub outbox: Arc<dyn Outbox>,
+    /// The webhook queue that they fill.
+    pub queue: Arc<dyn WebhookQueue>,
     /// What must live as long as the test (a temporary folder, a schema to drop).
     pub guard: Box<dyn Any + Send>,
 }

@@ -97,8 +97,12 @@ pub async fn every_field_of_a_delivery_survives(storage: &Storage) {
     let events = super::publisher_events::every_kind(&ann, &session(&ann, at(0)));
     for (number, event) in events.into_iter().enumerate() {
         let traceparent = (number % 2 == 0).then(|| trace.to_owned());
-        announce(storage, micro, vec![Effect::Publish { event: event.clone(), traceparent: traceparent.clone() }])
-            .await;
+        announce(
+            storage,
+            micro,
+            vec![Effect::Publish { event: event.clone(), traceparent: traceparent.clone(), webhooks: Vec::new() }],
+        )
+        .await;
         let claimed = claim(storage, 10, at(10)).await;
         let [delivery] = claimed.as_slice() else { panic!("one effect is one delivery, not {}", claimed.len()) };
         assert_eq!(delivery.event, event, "the event survives");

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use portcullis_domain::accounts::User;
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::EventId;
+use portcullis_domain::ids::{EventId, TokenId, WebhookId};
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::sessions::{RevocationReason, Session};
 
-use super::samples::{RANDOM, at};
+use super::samples::{RANDOM, at, client_id};
 
-/// One event of every kind about `user`, with and without its optional fields.
+/// One event of every kind, about `user` where it is about somebody, with and without its optional fields.
 pub(super) fn every_kind(user: &User, session: &Session) -> Vec<Event> {
     let (user_id, session_id) = (user.id, session.id);
     let (ip, user_agent) = (Some(IpAddr::from([192, 0, 2, 7])), Some("Mozilla/5.0 (日本)".to_owned()));
@@ -29,11 +29,25 @@ pub(super) fn every_kind(user: &User, session: &Session) -> Vec<Event> {
         Event::SessionReuseDetected { user_id, session_id, ip, user_agent: user_agent.clone() },
         failed(Some(user_id)),
         failed(None),
+        Event::TokenRevoked { token_id: TokenId::new(at(0), &RANDOM), client_id: "orders".to_owned(), until: at(900) },
+        Event::ClientCreated { client_id: client_id("orders"), scope: "orders:read orders:write".to_owned() },
+        Event::ClientSecretRotated { client_id: client_id("orders") },
+        Event::ClientDeleted { client_id: client_id("orders"), until: at(900) },
+        Event::KeysRotated {
+            kid: "k4.pid.next".to_owned(),
+            algorithm: "v4.public".to_owned(),
+            activates_at: at(86_400),
+        },
+        Event::KeysRevoked { kid: "k4.pid.old".to_owned(), algorithm: "ES256".to_owned() },
+        Event::WebhookDisabled {
+            webhook_id: WebhookId::new(at(0), &RANDOM),
+            reason: "it answered 410: it wants no more events".to_owned(),
+        },
     ]
 }
 
 /// The routing keys of CONTRACT, in the order of [`every_kind`].
-pub(super) const ROUTING_KEYS: [&str; 12] = [
+pub(super) const ROUTING_KEYS: [&str; 19] = [
     "user.registered",
     "user.registered",
     "user.updated",
@@ -46,6 +60,13 @@ pub(super) const ROUTING_KEYS: [&str; 12] = [
     "session.reuse_detected",
     "login.failed",
     "login.failed",
+    "token.revoked",
+    "client.created",
+    "client.secret_rotated",
+    "client.deleted",
+    "keys.rotated",
+    "keys.revoked",
+    "webhook.disabled",
 ];
 
 /// A delivery of `event`, as the outbox gives it at the first attempt.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::{GrantId, SessionId, TokenId};
 use portcullis_domain::ports::sessions::RevocationList;
 
 use super::samples::{RACERS, RANDOM, at, race};
@@ -16,8 +16,9 @@ macro_rules! revocation_list_contract {
         $crate::promises!(
             revocation_list,
             $factory,
-            a_revoked_session_is_known_at_once,
-            a_session_that_was_not_revoked_is_not_in_the_list,
+            a_revoked_grant_is_known_at_once,
+            a_grant_that_was_not_revoked_is_not_in_the_list,
+            a_token_of_no_session_is_revoked_like_a_session,
             a_revocation_is_remembered_until_its_instant,
             what_is_forgotten_does_not_come_back,
             a_second_revocation_never_shortens_the_first,
@@ -29,26 +30,36 @@ macro_rules! revocation_list_contract {
 
 type List = Arc<dyn RevocationList>;
 
-fn id() -> SessionId {
-    SessionId::new(at(0), &RANDOM)
+fn id() -> GrantId {
+    SessionId::new(at(0), &RANDOM).into()
 }
 
 /// From the moment `revoke` returns.
-pub async fn a_revoked_session_is_known_at_once(list: &List) {
-    let session = id();
-    list.revoke(session, at(900));
-    assert!(list.is_revoked(session), "a revoked session is known at once");
+pub async fn a_revoked_grant_is_known_at_once(list: &List) {
+    let grant = id();
+    list.revoke(grant, at(900));
+    assert!(list.is_revoked(grant), "a revoked grant is known at once");
 }
 
 /// Others are not.
-pub async fn a_session_that_was_not_revoked_is_not_in_the_list(list: &List) {
+pub async fn a_grant_that_was_not_revoked_is_not_in_the_list(list: &List) {
     assert!(!list.is_revoked(id()), "an empty list holds nobody");
     for _ in 0..100 {
         list.revoke(id(), at(900));
     }
     for _ in 0..100 {
-        assert!(!list.is_revoked(id()), "a session that was not revoked is not in the list");
+        assert!(!list.is_revoked(id()), "a grant that was not revoked is not in the list");
     }
+}
+
+/// Its grant is the token itself.
+pub async fn a_token_of_no_session_is_revoked_like_a_session(list: &List) {
+    let (one, other) = (TokenId::new(at(0), &RANDOM), TokenId::new(at(0), &RANDOM));
+    list.revoke(one.into(), at(900));
+    assert!(list.is_revoked(one.into()), "a revoked token is known at once");
+    assert!(!list.is_revoked(other.into()), "another token is not revoked with it");
+    list.forget(at(900));
+    assert!(!list.is_revoked(one.into()), "at its instant the revocation of a token is forgotten");
 }
 
 /// `forget` takes those whose `until` is not after `now`.
@@ -67,13 +78,13 @@ pub async fn a_revocation_is_remembered_until_its_instant(list: &List) {
 
 /// Not even as an echo of what other replicas were told.
 pub async fn what_is_forgotten_does_not_come_back(list: &List) {
-    let sessions: Vec<_> = (0..20).map(|_| id()).collect();
-    for session in &sessions {
-        list.revoke(*session, at(100));
+    let grants: Vec<_> = (0..20).map(|_| id()).collect();
+    for grant in &grants {
+        list.revoke(*grant, at(100));
     }
     list.forget(at(100));
     for _ in 0..10 {
-        assert!(!sessions.iter().any(|session| list.is_revoked(*session)), "what is forgotten does not come back");
+        assert!(!grants.iter().any(|grant| list.is_revoked(*grant)), "what is forgotten does not come back");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -92,11 +103,11 @@ pub async fn a_second_revocation_never_shortens_the_first(list: &List) {
 
 /// No bound that silently drops.
 pub async fn ten_thousand_revocations_are_all_known(list: &List) {
-    let sessions: Vec<_> = (0..10_000).map(|_| id()).collect();
-    for session in &sessions {
-        list.revoke(*session, at(900));
+    let grants: Vec<_> = (0..10_000).map(|_| id()).collect();
+    for grant in &grants {
+        list.revoke(*grant, at(900));
     }
-    let missing = sessions.iter().filter(|session| !list.is_revoked(**session)).count();
+    let missing = grants.iter().filter(|grant| !list.is_revoked(**grant)).count();
     assert_eq!(missing, 0, "every revocation is known, however many there are");
 }
 
@@ -107,19 +118,19 @@ pub async fn a_race_of_revocations_and_questions_forgets_nothing(list: &List) {
         async move {
             let mut mine = Vec::new();
             for round in 0..200 {
-                let session = id();
-                list.revoke(session, at(1_000));
-                assert!(list.is_revoked(session), "a revoked session is known at once, whoever else is busy");
+                let grant = id();
+                list.revoke(grant, at(1_000));
+                assert!(list.is_revoked(grant), "a revoked grant is known at once, whoever else is busy");
                 list.revoke(id(), at(1));
                 if round % 20 == number % 20 {
                     list.forget(at(500));
                 }
-                mine.push(session);
+                mine.push(grant);
             }
             mine
         }
     })
     .await;
-    let missing = mine.into_iter().flatten().filter(|session| !list.is_revoked(*session)).count();
+    let missing = mine.into_iter().flatten().filter(|grant| !list.is_revoked(*grant)).count();
     assert_eq!(missing, 0, "a race of revocations and questions forgets nothing");
 }

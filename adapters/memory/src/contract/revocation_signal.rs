@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_domain::clients::Client;
 use portcullis_domain::ports::sessions::{Revocation, RevocationSignal};
-use portcullis_domain::ports::store::Store;
+use portcullis_domain::ports::store::{Store, Tx};
+use portcullis_domain::tokens::{Algorithm, SigningKey};
+use portcullis_domain::webhooks::Webhook;
 
 use super::Replicas;
-use super::samples::{RACERS, at, begin, commit, kept, race, session, user};
+use super::samples::{RACERS, at, begin, client, commit, kept, race, session, signing_key, user, webhook};
 
 /// Runs the suite `revocation_signal` on what `async fn factory() -> contract::Replicas` gives.
 #[macro_export]
@@ -23,6 +26,10 @@ macro_rules! revocation_signal_contract {
             after_word_the_revocation_is_there,
             the_last_of_many_revocations_is_heard,
             word_comes_when_there_is_some,
+            every_change_of_a_client_elsewhere_is_heard,
+            every_change_of_a_key_elsewhere_is_heard,
+            every_change_of_a_webhook_elsewhere_is_heard,
+            a_change_that_was_given_up_is_not_heard,
         );
     };
 }
@@ -32,7 +39,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// Revokes a session that nobody else knows.
 async fn revoke(store: &Arc<dyn Store>) -> Revocation {
-    let revocation = Revocation { session: session(&user("ann"), at(0)).id, at: at(1), until: at(900) };
+    let revocation = Revocation { grant: session(&user("ann"), at(0)).id.into(), at: at(1), until: at(900) };
     let mut tx = begin(store).await;
     kept(tx.revocations().add(&[revocation]).await, "a revocation is added");
     commit(tx).await;
@@ -166,4 +173,84 @@ pub async fn word_comes_when_there_is_some(replicas: &Replicas) {
     assert!(!endless, "there is no word while nobody revokes anything");
     revoke(&replicas.here).await;
     assert!(replicas.signal.is_connected(), "its own revocations do not disturb it");
+}
+
+/// Changes in a unit of their own: word of it comes, and then the change is there.
+async fn heard_of(replicas: &Replicas, tx: Box<dyn Tx>, what: &str) {
+    commit(tx).await;
+    heard(&*replicas.signal, what).await;
+}
+
+/// Created, changed, deleted: another replica must know its secret, and that it is gone.
+pub async fn every_change_of_a_client_elsewhere_is_heard(replicas: &Replicas) {
+    settled(replicas).await;
+    for (number, elsewhere) in replicas.elsewhere.iter().enumerate() {
+        let new = client(&format!("client{number}"));
+        let mut tx = begin(elsewhere).await;
+        kept(tx.clients().insert(&new).await, "a client is added");
+        heard_of(replicas, tx, "a new client elsewhere is heard of").await;
+        let deleted = Client { deleted_at: Some(at(1)), ..new.clone() };
+        let mut tx = begin(elsewhere).await;
+        kept(tx.clients().update(&deleted).await, "a client is changed");
+        heard_of(replicas, tx, "a change of a client elsewhere is heard of").await;
+        let mut tx = begin(&replicas.here).await;
+        let read = kept(tx.clients().by_id(&new.id).await, "a client is looked up");
+        assert_eq!(read, Some(Client { version: 2, ..deleted }), "after word the change is there");
+    }
+}
+
+/// Made, brought forward, revoked, destroyed: another replica must publish it, sign with it, refuse it.
+pub async fn every_change_of_a_key_elsewhere_is_heard(replicas: &Replicas) {
+    settled(replicas).await;
+    for (number, elsewhere) in (1..).zip(&replicas.elsewhere) {
+        let key = SigningKey { activates_at: at(100), ..signing_key(Algorithm::Es256, number) };
+        let mut tx = begin(elsewhere).await;
+        kept(tx.keys().insert(&key).await, "a key is added");
+        heard_of(replicas, tx, "a new key elsewhere is heard of").await;
+        let mut tx = begin(elsewhere).await;
+        assert!(kept(tx.keys().activate(&key.kid, at(1)).await, "a key is brought forward"));
+        heard_of(replicas, tx, "a key brought forward elsewhere is heard of").await;
+        let mut tx = begin(elsewhere).await;
+        assert!(kept(tx.keys().revoke(&key.kid, at(2)).await, "a key is revoked"));
+        heard_of(replicas, tx, "a key revoked elsewhere is heard of").await;
+        let read = kept(begin(&replicas.here).await.keys().all().await, "the keys are read");
+        assert_eq!(read.last().and_then(|key| key.retires_at), Some(at(2)), "after word the change is there");
+        let mut tx = begin(elsewhere).await;
+        assert!(kept(tx.keys().delete(&key.kid).await, "a key is destroyed"));
+        heard_of(replicas, tx, "a key destroyed elsewhere is heard of").await;
+    }
+}
+
+/// Created, changed, deleted: another replica must send to it, or no more.
+pub async fn every_change_of_a_webhook_elsewhere_is_heard(replicas: &Replicas) {
+    settled(replicas).await;
+    for elsewhere in &replicas.elsewhere {
+        let new = webhook();
+        let mut tx = begin(elsewhere).await;
+        kept(tx.webhooks().insert(&new).await, "a webhook is added");
+        heard_of(replicas, tx, "a new webhook elsewhere is heard of").await;
+        let changed = Webhook { events: vec!["user.*".to_owned()], ..new.clone() };
+        let mut tx = begin(elsewhere).await;
+        kept(tx.webhooks().update(&changed).await, "a webhook is changed");
+        heard_of(replicas, tx, "a change of a webhook elsewhere is heard of").await;
+        let read = kept(begin(&replicas.here).await.webhooks().by_id(new.id).await, "a webhook is looked up");
+        assert_eq!(read, Some(Webhook { version: 2, ..changed }), "after word the change is there");
+        let mut tx = begin(elsewhere).await;
+        assert!(kept(tx.webhooks().delete(new.id).await, "a webhook is deleted"));
+        heard_of(replicas, tx, "a webhook deleted elsewhere is heard of").await;
+    }
+}
+
+/// Word of what never happened would cost every replica a look.
+pub async fn a_change_that_was_given_up_is_not_heard(replicas: &Replicas) {
+    settled(replicas).await;
+    for elsewhere in &replicas.elsewhere {
+        let mut tx = begin(elsewhere).await;
+        kept(tx.clients().insert(&client("orders")).await, "a client is added");
+        kept(tx.keys().insert(&signing_key(Algorithm::Es256, 1)).await, "a key is added");
+        kept(tx.webhooks().insert(&webhook()).await, "a webhook is added");
+        drop(tx);
+        let word = tokio::time::timeout(Duration::from_millis(400), replicas.signal.heard()).await;
+        assert!(word.is_err(), "a change that was given up is not heard");
+    }
 }

@@ -8,13 +8,15 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{AttemptKey, Attempts, Email, PasswordHash, User, Username};
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
+use portcullis_domain::clients::{Client, ClientId, SecretDigest};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::ids::{SessionId, UserId, WebhookId};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::sessions::{Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::{Algorithm, Scope, SigningKey};
+use portcullis_domain::webhooks::{Webhook, WebhookStatus, WebhookUrl};
 use tokio::task::JoinSet;
 
 use crate::SeededRandomness;
@@ -105,9 +107,74 @@ pub(super) fn signing_key(algorithm: Algorithm, ordinal: u32) -> SigningKey {
     }
 }
 
+pub(super) fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap_or_else(|error| panic!("the suite's client id {text:?} is not one: {error}"))
+}
+
+/// A new client called `id`.
+pub(super) fn client(id: &str) -> Client {
+    Client {
+        id: client_id(id),
+        name: Some(format!("The client {id}")),
+        secret: SecretDigest(digest().0),
+        previous: None,
+        scope: scope("orders:read orders:write"),
+        created_at: at(0),
+        updated_at: at(0),
+        deleted_at: None,
+        version: 1,
+    }
+}
+
+/// Stores a client.
+pub(super) async fn stored_client(store: &Arc<dyn Store>, client: &Client) {
+    let mut tx = begin(store).await;
+    kept(tx.clients().insert(client).await, "a client whose id was never given is added");
+    commit(tx).await;
+}
+
+/// The client as it is stored.
+pub(super) async fn client_in(store: &Arc<dyn Store>, id: &ClientId) -> Option<Client> {
+    kept(begin(store).await.clients().by_id(id).await, "a client is looked up")
+}
+
+/// A new webhook, sent all events.
+pub(super) fn webhook() -> Webhook {
+    let url = WebhookUrl::parse("https://hooks.example.com/portcullis");
+    Webhook {
+        id: WebhookId::new(at(0), &RANDOM),
+        url: url.unwrap_or_else(|error| panic!("the suite's URL is not one: {error}")),
+        events: Vec::new(),
+        sealed_secret: digest().0.to_vec(),
+        previous: None,
+        status: WebhookStatus::Enabled,
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
+}
+
+/// Stores a webhook.
+pub(super) async fn stored_webhook(store: &Arc<dyn Store>, webhook: &Webhook) {
+    let mut tx = begin(store).await;
+    kept(tx.webhooks().insert(webhook).await, "a webhook whose id is free is added");
+    commit(tx).await;
+}
+
+/// The webhook as it is stored.
+pub(super) async fn webhook_in(store: &Arc<dyn Store>, id: WebhookId) -> Option<Webhook> {
+    kept(begin(store).await.webhooks().by_id(id).await, "a webhook is looked up")
+}
+
 /// The effect that publishes `event`.
 pub(super) fn publish(event: Event) -> Effect {
-    Effect::Publish { event, traceparent: None }
+    Effect::Publish { event, traceparent: None, webhooks: Vec::new() }
+}
+
+/// The effect, sent to these webhooks besides.
+pub(super) fn sent_to(ids: &[WebhookId], effect: Effect) -> Effect {
+    let Effect::Publish { event, traceparent, .. } = effect;
+    Effect::Publish { event, traceparent, webhooks: ids.to_vec() }
 }
 
 /// An event about `user` that carries `note`.

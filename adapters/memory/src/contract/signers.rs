@@ -7,7 +7,7 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::tokens::{LiveKey, PrivateKey, TokenError};
-use portcullis_domain::tokens::{Claims, SigningKey};
+use portcullis_domain::tokens::{Claims, SigningKey, Subject};
 
 pub use super::signers_keys::*;
 
@@ -86,12 +86,11 @@ async fn ready(subject: &Signers) {
 pub(super) fn claims(subject: &Signers) -> Claims {
     Claims {
         issuer: subject.issuer_url.clone(),
-        subject: UserId::new(at(0), &RANDOM),
+        subject: Subject::User { id: UserId::new(at(0), &RANDOM), session: SessionId::new(at(0), &RANDOM) },
         audience: subject.audience.clone(),
         expires_at: at(900),
         issued_at: at(0),
         id: TokenId::new(at(0), &RANDOM),
-        session: SessionId::new(at(0), &RANDOM),
         client_id: "web".to_owned(),
         scope: scope("openid profile"),
         authenticated_at: Some(at(-60)),
@@ -127,6 +126,7 @@ pub async fn every_claim_survives(subject: &Signers) {
         Claims { roles: Some(many.clone()), permissions: Some(many), ..plain.clone() },
         Claims { scope: scope("!#[]~ a:b https://api.example.com/x"), client_id: String::new(), ..plain.clone() },
         Claims { expires_at: Timestamp::from_unix_seconds(253_402_300_799), ..plain.clone() },
+        Claims { subject: Subject::Client, client_id: "orders".to_owned(), authenticated_at: None, ..plain.clone() },
         Claims { issued_at: at(-900), authenticated_at: Some(Timestamp::UNIX_EPOCH), ..plain },
     ];
     for written in variants {

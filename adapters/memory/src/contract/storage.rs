@@ -5,13 +5,16 @@ pub use super::storage_accounts::*;
 pub use super::storage_attempts::*;
 pub use super::storage_audit::*;
 pub use super::storage_changes::*;
+pub use super::storage_clients::*;
 pub use super::storage_credentials::*;
 pub use super::storage_ends::*;
+pub use super::storage_key_changes::*;
 pub use super::storage_keys::*;
 pub use super::storage_rotation::*;
 pub use super::storage_sessions::*;
 pub use super::storage_starts::*;
 pub use super::storage_units::*;
+pub use super::storage_webhooks::*;
 
 /// Runs the suite `storage` on what `async fn factory() -> contract::Storage` gives.
 #[macro_export]
@@ -93,6 +96,7 @@ macro_rules! storage_contract {
             revocations_outlive_sessions_and_accounts,
             purging_forgets_revocations_that_matter_no_more,
             of_racing_additions_of_a_revocation_none_fails,
+            a_token_of_no_session_is_revoked_like_a_session,
             the_live_token_is_rotated,
             a_token_used_again_within_the_grace_changes_nothing,
             a_token_used_again_after_the_grace_is_reuse,
@@ -110,6 +114,31 @@ macro_rules! storage_contract {
             an_ordinal_belongs_to_one_key_of_its_algorithm,
             a_kid_belongs_to_one_key,
             of_racing_first_keys_one_is_stored,
+            a_key_is_brought_forward_and_never_put_off,
+            a_revoked_key_is_not_brought_forward,
+            a_key_is_revoked_once_and_the_first_time_stands,
+            a_deleted_key_is_gone_and_its_place_is_free,
+            changes_of_keys_in_a_dropped_unit_never_happened,
+            of_racing_revocations_of_a_key_one_is_told_so,
+            of_racing_deletions_of_a_key_one_finds_it,
+            every_field_of_a_client_survives,
+            a_client_that_nobody_created_is_not_found,
+            a_client_id_is_given_once,
+            the_id_of_a_deleted_client_is_not_given_again,
+            an_update_of_a_client_writes_every_field_but_id_and_birth,
+            an_update_of_an_old_version_of_a_client_is_a_conflict,
+            of_racing_updates_of_a_client_one_succeeds,
+            clients_are_found_by_their_last_change,
+            of_racing_clients_one_gets_the_id,
+            every_field_of_a_webhook_survives,
+            a_webhook_id_is_taken_once,
+            webhooks_come_by_id,
+            an_update_of_a_webhook_writes_every_field_but_id_and_birth,
+            an_update_of_an_old_version_of_a_webhook_is_a_conflict,
+            a_deleted_webhook_is_gone,
+            of_racing_updates_of_a_webhook_one_succeeds,
+            of_racing_webhooks_one_gets_the_id,
+            of_racing_deletions_of_a_webhook_one_finds_it,
             every_field_of_an_audit_entry_survives,
             an_entry_is_there_exactly_when_its_unit_is_committed,
             entries_and_effects_are_true_together,

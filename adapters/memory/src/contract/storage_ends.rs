@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 
 use portcullis_domain::Timestamp;
+use portcullis_domain::ids::TokenId;
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::sessions::{RevocationReason, Revoked, Session};
 
 use super::Storage;
-use super::samples::{RACERS, at, begin, commit, kept, race, session, session_in, stored_session, stored_user, user};
+use super::samples::{
+    RACERS, RANDOM, at, begin, commit, kept, race, session, session_in, stored_session, stored_user, user,
+};
 
 const LOGOUT: RevocationReason = RevocationReason::Logout;
 
@@ -178,14 +181,14 @@ pub async fn purging_forgets_no_more_than_the_limit(storage: &Storage) {
 }
 
 fn revocation(ann: &portcullis_domain::accounts::User, at_: i64, until: i64) -> Revocation {
-    Revocation { session: session(ann, at(0)).id, at: at(at_), until: at(until) }
+    Revocation { grant: session(ann, at(0)).id.into(), at: at(at_), until: at(until) }
 }
 
 async fn revocations_since(storage: &Storage, since: i64, now: i64) -> HashSet<(String, Timestamp, Timestamp)> {
     let mut tx = begin(&storage.store).await;
     let found = kept(tx.revocations().since(at(since), at(now)).await, "revocations are read");
     let count = found.len();
-    let unique: HashSet<_> = found.iter().map(|r| (r.session.to_string(), r.at, r.until)).collect();
+    let unique: HashSet<_> = found.iter().map(|r| (r.grant.to_string(), r.at, r.until)).collect();
     assert_eq!(unique.len(), count, "each revocation is given once");
     unique
 }
@@ -197,7 +200,7 @@ async fn add(storage: &Storage, revocations: &[Revocation]) {
 }
 
 fn set(revocations: &[Revocation]) -> HashSet<(String, Timestamp, Timestamp)> {
-    revocations.iter().map(|r| (r.session.to_string(), r.at, r.until)).collect()
+    revocations.iter().map(|r| (r.grant.to_string(), r.at, r.until)).collect()
 }
 
 /// `since` includes its instant, and leaves out what matters no more.
@@ -224,7 +227,7 @@ pub async fn a_revocation_keeps_the_later_until(storage: &Storage) {
     assert_eq!(revocations_since(storage, 0, 450).await, set(&[first]), "{promise}: an earlier one is nothing new");
     add(storage, &[Revocation { until: at(900), ..first }]).await;
     let later = revocations_since(storage, 0, 800).await;
-    assert!(later.iter().any(|(id, _, until)| *id == first.session.to_string() && *until == at(900)), "{promise}");
+    assert!(later.iter().any(|(id, _, until)| *id == first.grant.to_string() && *until == at(900)), "{promise}");
     assert_eq!(later.len(), 1, "{promise}: it stays one");
 }
 
@@ -235,7 +238,7 @@ pub async fn revocations_outlive_sessions_and_accounts(storage: &Storage) {
     let (web, phone) = (session(&ann, at(0)), session(&ann, at(1)));
     stored_session(&storage.store, &web).await;
     stored_session(&storage.store, &phone).await;
-    let all = [web.id, phone.id].map(|session| Revocation { session, at: at(2), until: at(900) });
+    let all = [web.id, phone.id].map(|session| Revocation { grant: session.into(), at: at(2), until: at(900) });
     let mut tx = begin(&storage.store).await;
     kept(tx.sessions().revoke(web.id, Revoked { at: at(2), reason: LOGOUT }).await, promise);
     kept(tx.revocations().add(&all).await, promise);
@@ -255,6 +258,18 @@ pub async fn purging_forgets_revocations_that_matter_no_more(storage: &Storage) 
     assert_eq!(kept(tx.revocations().purge(at(200)).await, promise), 2, "{promise}: it says how many");
     commit(tx).await;
     assert_eq!(revocations_since(storage, 0, 0).await, set(&[future]), "{promise}");
+}
+
+/// Its grant is the token itself, every bit of it.
+pub async fn a_token_of_no_session_is_revoked_like_a_session(storage: &Storage) {
+    let promise = "a token of no session is revoked like a session";
+    let ids = [TokenId::new(at(0), &RANDOM), TokenId::new(at(0), &RANDOM)];
+    let both = ids.map(|token| Revocation { grant: token.into(), at: at(5), until: at(900) });
+    add(storage, &both).await;
+    assert_eq!(revocations_since(storage, 5, 6).await, set(&both), "{promise}");
+    add(storage, &[Revocation { until: at(1_000), ..both[0] }]).await;
+    let later = Revocation { until: at(1_000), ..both[0] };
+    assert_eq!(revocations_since(storage, 0, 900).await, set(&[later]), "{promise}: the later until stays");
 }
 
 /// Race to add one revocation.

@@ -11,8 +11,9 @@ use portcullis_domain::tokens::Algorithm;
 
 use super::Storage;
 use super::samples::{
-    at, attempt_key, begin, commit, email, entry, everything, hash, kept, noted, refused, rotation, session,
-    session_in, signing_key, stored_user, user, user_in, username,
+    at, attempt_key, begin, client, client_id, commit, email, entry, everything, hash, kept, noted, refused, rotation,
+    sent_to, session, session_in, signing_key, stored_client, stored_user, stored_webhook, user, user_in, username,
+    webhook,
 };
 
 /// Dropped without commit, a unit leaves nothing in any table.
@@ -23,9 +24,12 @@ pub async fn a_unit_dropped_without_commit_leaves_no_trace(storage: &Storage) {
     kept(tx.users().insert(&ann).await, "an account is added");
     kept(tx.credentials().insert(ann.id, &hash("a")).await, "a password is added");
     kept(tx.sessions().insert(&web).await, "a session is added");
-    let revocation = Revocation { session: web.id, at: at(1), until: at(900) };
+    let revocation = Revocation { grant: web.id.into(), at: at(1), until: at(900) };
     kept(tx.revocations().add(&[revocation]).await, "a revocation is added");
     kept(tx.keys().insert(&key).await, "a key is added");
+    let (orders, hook) = (client("orders"), webhook());
+    kept(tx.clients().insert(&orders).await, "a client is added");
+    kept(tx.webhooks().insert(&hook).await, "a webhook is added");
     let counter = attempt_key();
     kept(tx.attempts().fail(&counter, at(1), at(0)).await, "a failure is counted");
     kept(tx.audit().append(entry(at(1), Actor::Service, Action::Register)).await, "an audit entry is appended");
@@ -43,6 +47,9 @@ pub async fn a_unit_dropped_without_commit_leaves_no_trace(storage: &Storage) {
     assert_eq!(kept(tx.revocations().since(at(0), at(0)).await, promise), [], "{promise}: the revocation is there");
     assert_eq!(kept(tx.sessions().by_id(phone.id).await, promise), None, "{promise}: the started session is there");
     assert_eq!(kept(tx.keys().all().await, promise), [], "{promise}: the key is there");
+    assert_eq!(kept(tx.clients().by_id(&orders.id).await, promise), None, "{promise}: the client is there");
+    assert_eq!(kept(tx.clients().changed_since(at(-9)).await, promise), [], "{promise}: the client is there");
+    assert_eq!(kept(tx.webhooks().all().await, promise), [], "{promise}: the webhook is there");
     assert_eq!(kept(tx.attempts().of(&counter).await, promise), None, "{promise}: the failure is counted");
     assert_eq!(kept(tx.audit().page(&everything()).await, promise), [], "{promise}: the audit entry is there");
     drop(tx);
@@ -77,6 +84,20 @@ pub async fn a_unit_sees_its_own_writes(storage: &Storage) {
     assert!(kept(tx.users().delete(ann.id).await, promise), "{promise}: deleted");
     assert_eq!(kept(tx.users().by_id(ann.id).await, promise), None, "{promise}: deleted account");
     assert_eq!(kept(tx.sessions().by_id(web.id).await, promise), None, "{promise}: session of a deleted account");
+    let (key, orders, hook) = (signing_key(Algorithm::Es256, 1), client("orders"), webhook());
+    kept(tx.keys().insert(&key).await, promise);
+    assert!(kept(tx.keys().revoke(&key.kid, at(5)).await, promise), "{promise}: a key revoked");
+    assert_eq!(kept(tx.keys().all().await, promise)[0].retires_at, Some(at(5)), "{promise}: a key revoked");
+    assert!(kept(tx.keys().delete(&key.kid).await, promise), "{promise}: a key deleted");
+    assert_eq!(kept(tx.keys().all().await, promise), [], "{promise}: a key deleted");
+    kept(tx.clients().insert(&orders).await, promise);
+    kept(tx.clients().update(&orders).await, promise);
+    let read = kept(tx.clients().by_id(&orders.id).await, promise);
+    assert_eq!(read.map(|client| client.version), Some(2), "{promise}: a client changed");
+    kept(tx.webhooks().insert(&hook).await, promise);
+    assert_eq!(kept(tx.webhooks().all().await, promise).len(), 1, "{promise}: a webhook added");
+    assert!(kept(tx.webhooks().delete(hook.id).await, promise), "{promise}: a webhook deleted");
+    assert_eq!(kept(tx.webhooks().by_id(hook.id).await, promise), None, "{promise}: a webhook deleted");
     commit(tx).await;
     assert_eq!(user_in(&storage.store, ann.id).await, None, "{promise}: after the commit the account is gone");
 }
@@ -118,12 +139,18 @@ pub async fn after_an_error_every_later_call_is_refused(storage: &Storage) {
         stale.version = 7;
         stale
     };
-    for way in 0..4 {
+    let (taken, hook) = (client("taken"), webhook());
+    stored_client(&storage.store, &taken).await;
+    stored_webhook(&storage.store, &hook).await;
+    for way in 0..7 {
         let mut tx = begin(&storage.store).await;
         let failed = match way {
             0 => tx.users().insert(&ann).await,
             1 => tx.users().update(&stale).await,
             2 => tx.credentials().insert(ann.id, &hash("b")).await,
+            3 => tx.clients().insert(&taken).await,
+            4 => tx.clients().update(&client("nobody")).await,
+            5 => tx.webhooks().insert(&hook).await,
             _ => tx.sessions().insert(&session(&user("ghost"), at(0))).await,
         };
         refused(failed, "a call that cannot be done is refused");
@@ -134,14 +161,16 @@ pub async fn after_an_error_every_later_call_is_refused(storage: &Storage) {
                 "after an error {call} says that the unit has failed, not that the store is away"
             );
         }
-        let event = noted(&ann, "never");
+        let event = sent_to(&[hook.id], noted(&ann, "never"));
         refused(tx.commit(at(1), vec![event]).await, "after an error the commit is refused");
         let backlog = kept(storage.outbox.backlog().await, "the backlog is counted");
         assert_eq!(backlog.waiting, 0, "a unit that has failed leaves no effect");
+        let waiting = kept(storage.queue.waiting().await, "the webhook queue is counted");
+        assert_eq!(waiting, 0, "a unit that has failed leaves nothing for a webhook");
     }
 }
 
-const CALLS: [&str; 32] = [
+const CALLS: [&str; 44] = [
     "users.insert",
     "users.by_id",
     "users.by_email",
@@ -174,13 +203,26 @@ const CALLS: [&str; 32] = [
     "audit.purge",
     "keys.insert",
     "keys.all",
+    "keys.activate",
+    "keys.revoke",
+    "keys.delete",
+    "clients.insert",
+    "clients.update",
+    "clients.by_id",
+    "clients.changed_since",
+    "webhooks.insert",
+    "webhooks.update",
+    "webhooks.delete",
+    "webhooks.by_id",
+    "webhooks.all",
 ];
 
 async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts::User) -> Result<(), StoreError> {
     let (ben, revoked) = (user("ben"), Revoked { at: at(1), reason: RevocationReason::Logout });
     let web = session(ann, at(0));
-    let revocation = Revocation { session: web.id, at: at(1), until: at(2) };
+    let revocation = Revocation { grant: web.id.into(), at: at(1), until: at(2) };
     let (counter, seen) = (attempt_key(), Attempts { failures: 1, last_at: at(0) });
+    let hook = webhook();
     match call {
         "users.insert" => tx.users().insert(&ben).await,
         "users.by_id" => tx.users().by_id(ann.id).await.map(drop),
@@ -213,7 +255,19 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "audit.page" => tx.audit().page(&everything()).await.map(drop),
         "audit.purge" => tx.audit().purge(at(0), 1).await.map(drop),
         "keys.insert" => tx.keys().insert(&signing_key(Algorithm::Es256, 1)).await,
-        _ => tx.keys().all().await.map(drop),
+        "keys.all" => tx.keys().all().await.map(drop),
+        "keys.activate" => tx.keys().activate("kid", at(0)).await.map(drop),
+        "keys.revoke" => tx.keys().revoke("kid", at(0)).await.map(drop),
+        "keys.delete" => tx.keys().delete("kid").await.map(drop),
+        "clients.insert" => tx.clients().insert(&client("orders")).await,
+        "clients.update" => tx.clients().update(&client("taken")).await,
+        "clients.by_id" => tx.clients().by_id(&client_id("taken")).await.map(drop),
+        "clients.changed_since" => tx.clients().changed_since(at(0)).await.map(drop),
+        "webhooks.insert" => tx.webhooks().insert(&hook).await,
+        "webhooks.update" => tx.webhooks().update(&hook).await,
+        "webhooks.delete" => tx.webhooks().delete(hook.id).await.map(drop),
+        "webhooks.by_id" => tx.webhooks().by_id(hook.id).await.map(drop),
+        _ => tx.webhooks().all().await.map(drop),
     }
 }
 

@@ -6,8 +6,12 @@ mod others;
 mod stores;
 mod stores_attempts;
 mod stores_audit;
+mod stores_clients;
 mod stores_credentials;
 mod stores_sessions;
+mod stores_webhooks;
+mod webhook_queues;
+mod webhook_senders;
 
 use std::future::Future;
 use std::sync::Arc;

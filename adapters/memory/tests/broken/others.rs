@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{Password, PasswordHash};
-use portcullis_domain::ids::{EventId, SessionId};
+use portcullis_domain::ids::{EventId, GrantId, SessionId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::delivery::{Backlog, Delivery, EventPublisher, Outbox, PublishError, Retry};
 use portcullis_domain::ports::limits::{LimiterError, Permit, Quota, RateLimiter};
@@ -84,7 +84,7 @@ impl Outbox for Overtaking {
 fn an_outbox_that_loses_the_order_is_caught() {
     let store = Arc::new(MemoryStore::new(random()));
     let outbox = Arc::new(Overtaking(store.clone()));
-    let storage = Storage { store, outbox, guard: Box::new(()) };
+    let storage = Storage { queue: store.clone(), store, outbox, guard: Box::new(()) };
     caught(move || async move { contract::outbox::a_subject_keeps_its_order_while_it_is_claimed(&storage).await });
 }
 
@@ -170,12 +170,12 @@ fn a_codec_whose_successors_differ_is_caught() {
 struct Careless(Mutex<MemoryRevocations>);
 
 impl RevocationList for Careless {
-    fn revoke(&self, session: SessionId, until: Timestamp) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).revoke(session, until);
+    fn revoke(&self, grant: GrantId, until: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).revoke(grant, until);
     }
 
-    fn is_revoked(&self, session: SessionId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_revoked(session)
+    fn is_revoked(&self, grant: GrantId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_revoked(grant)
     }
 
     fn forget(&self, _: Timestamp) {
@@ -229,17 +229,17 @@ fn a_mac_with_a_key_of_its_own_on_each_replica_is_caught() {
 struct Echoing(Arc<MemoryRevocations>);
 
 impl RevocationList for Echoing {
-    fn revoke(&self, session: SessionId, until: Timestamp) {
-        self.0.revoke(session, until);
+    fn revoke(&self, grant: GrantId, until: Timestamp) {
+        self.0.revoke(grant, until);
         let list = Arc::clone(&self.0);
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            list.revoke(session, until);
+            list.revoke(grant, until);
         });
     }
 
-    fn is_revoked(&self, session: SessionId) -> bool {
-        self.0.is_revoked(session)
+    fn is_revoked(&self, grant: GrantId) -> bool {
+        self.0.is_revoked(grant)
     }
 
     fn forget(&self, now: Timestamp) {

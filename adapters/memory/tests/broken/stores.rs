@@ -1,14 +1,18 @@
 //! Broken stores.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
+use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, RevocationSignal, SessionRepository};
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
+use portcullis_domain::ports::webhooks::WebhookRepository;
 use portcullis_memory::MemoryStore;
 use portcullis_memory::contract::{self, Replicas, Storage};
 
@@ -27,6 +31,12 @@ pub(crate) enum Fault {
     ReservesByReading,
     WritesEntriesAtOnce,
     ForgetsEntries,
+    GivesIdsAgain,
+    OverlooksVersions,
+    RevokesKeysByReading,
+    PutsKeysOff,
+    ForgetsTheWebhooks,
+    AnnouncesTwice,
 }
 
 struct Broken {
@@ -85,7 +95,15 @@ impl Tx for BrokenTx {
     }
 
     fn keys(&mut self) -> &mut dyn KeyRepository {
-        self.tx().keys()
+        self
+    }
+
+    fn clients(&mut self) -> &mut dyn ClientRepository {
+        self
+    }
+
+    fn webhooks(&mut self) -> &mut dyn WebhookRepository {
+        self
     }
 
     async fn commit(mut self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
@@ -96,6 +114,11 @@ impl Tx for BrokenTx {
                 self.store.begin().await?.commit(at, effects).await?;
                 tx.commit(at, Vec::new()).await
             }
+            Fault::ForgetsTheWebhooks => tx.commit(at, without_webhooks(&effects)).await,
+            Fault::AnnouncesTwice => {
+                tx.commit(at, without_webhooks(&effects)).await?;
+                self.store.begin().await?.commit(at, effects).await
+            }
             Fault::GoesOnAfterAnError => match tx.commit(at, effects).await {
                 Err(StoreError::Closed) => Ok(()),
                 other => other,
@@ -105,9 +128,18 @@ impl Tx for BrokenTx {
     }
 }
 
-fn broken(fault: Fault) -> Storage {
+fn without_webhooks(effects: &[Effect]) -> Vec<Effect> {
+    let without = |effect: &Effect| {
+        let Effect::Publish { event, traceparent, .. } = effect.clone();
+        Effect::Publish { event, traceparent, webhooks: Vec::new() }
+    };
+    effects.iter().map(without).collect()
+}
+
+pub(crate) fn broken(fault: Fault) -> Storage {
     let inner = Arc::new(MemoryStore::new(random()));
-    Storage { outbox: inner.clone(), store: Arc::new(Broken { inner, fault }), guard: Box::new(()) }
+    let (outbox, queue) = (inner.clone(), inner.clone());
+    Storage { outbox, queue, store: Arc::new(Broken { inner, fault }), guard: Box::new(()) }
 }
 
 #[test]
@@ -196,6 +228,44 @@ fn a_signal_that_hears_nothing_is_caught() {
     let replicas =
         Replicas { here: store.clone(), signal: Arc::new(Deaf), elsewhere: vec![store], guard: Box::new(()) };
     caught(move || async move { contract::revocation_signal::a_revocation_elsewhere_is_heard(&replicas).await });
+}
+
+/// Hears of revocations and of nothing else.
+struct OneEar(Arc<MemoryStore>, AtomicUsize);
+
+#[async_trait]
+impl RevocationSignal for OneEar {
+    async fn heard(&self) {
+        loop {
+            let mut tx = self.0.begin().await.expect("a unit of work begins");
+            let since = tx.revocations().since(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH).await;
+            let count = since.expect("revocations are read").len();
+            if self.1.swap(count, Ordering::SeqCst) != count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_signal_that_hears_of_revocations_alone_is_caught() {
+    let replicas = || {
+        let store = Arc::new(MemoryStore::new(random()));
+        let signal = Arc::new(OneEar(store.clone(), AtomicUsize::new(0)));
+        Replicas { here: store.clone(), signal, elsewhere: vec![store], guard: Box::new(()) }
+    };
+    contract::run(async move { contract::revocation_signal::a_revocation_elsewhere_is_heard(&replicas()).await });
+    caught(move || async move {
+        contract::revocation_signal::every_change_of_a_client_elsewhere_is_heard(&replicas()).await;
+    });
+    caught(move || async move {
+        contract::revocation_signal::every_change_of_a_key_elsewhere_is_heard(&replicas()).await;
+    });
 }
 
 /// Has always something to say.

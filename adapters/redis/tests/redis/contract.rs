@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::sessions::RevocationList;
 use portcullis_memory::contract::{Limiter, Time};
 use portcullis_memory::{ManualClock, MemoryRevocations};
@@ -75,12 +75,12 @@ struct Kept {
 }
 
 impl RevocationList for Kept {
-    fn revoke(&self, session: SessionId, until: Timestamp) {
-        self.revocations.revoke(session, until);
+    fn revoke(&self, grant: GrantId, until: Timestamp) {
+        self.revocations.revoke(grant, until);
     }
 
-    fn is_revoked(&self, session: SessionId) -> bool {
-        self.revocations.is_revoked(session)
+    fn is_revoked(&self, grant: GrantId) -> bool {
+        self.revocations.is_revoked(grant)
     }
 
     fn forget(&self, now: Timestamp) {

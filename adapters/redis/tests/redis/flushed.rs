@@ -15,14 +15,11 @@ async fn a_flushed_redis_gets_its_revocations_back_and_nobody_is_let_in() {
     let (one, two) = (Replica::start(patient(&server.url(), &prefix)), Replica::start(patient(&server.url(), &prefix)));
     becomes_ready(&one.redis).await;
     becomes_ready(&two.redis).await;
-    let session = one.revoke();
-    two.learns(session).await;
+    let grant = one.revoke();
+    two.learns(grant).await;
 
     redis::cmd("FLUSHALL").exec_async(&mut client(&server.url()).await).await.unwrap();
-    assert!(
-        one.revocations.is_revoked(session) && two.revocations.is_revoked(session),
-        "the lists are in the processes"
-    );
+    assert!(one.revocations.is_revoked(grant) && two.revocations.is_revoked(grant), "the lists are in the processes");
     let after = two.revoke();
     one.learns(after).await;
     // Redis has `after` only, until somebody notices; whoever comes then still learns of both.
@@ -30,7 +27,7 @@ async fn a_flushed_redis_gets_its_revocations_back_and_nobody_is_let_in() {
     loop {
         let late = Replica::start(patient(&server.url(), &prefix));
         becomes_ready(&late.redis).await;
-        if late.revocations.is_revoked(session) && late.revocations.is_revoked(after) {
+        if late.revocations.is_revoked(grant) && late.revocations.is_revoked(after) {
             break;
         }
         assert!(tokio::time::Instant::now() < until, "what was revoked before the flush is not in Redis again");

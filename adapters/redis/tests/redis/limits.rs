@@ -96,9 +96,9 @@ async fn another_database_is_another_service() {
     crate::server::becomes_ready(&two.redis).await;
     assert_eq!(one.granted("key", QUOTA, 60).await, 50);
     assert_eq!(two.take("key", QUOTA).await.remaining, 49);
-    let session = one.revoke();
+    let grant = one.revoke();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!portcullis_domain::ports::sessions::RevocationList::is_revoked(&two.revocations, session));
+    assert!(!portcullis_domain::ports::sessions::RevocationList::is_revoked(&two.revocations, grant));
     two.redis.close().await;
     sweep(&prefix).await;
     let mut client = client(elsewhere.as_str()).await;

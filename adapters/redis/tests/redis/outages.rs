@@ -46,8 +46,8 @@ async fn nothing_hangs(replica: &Arc<Replica>) -> u32 {
     granted += replica.granted("key", QUOTA, 50).await;
     assert!(begun.elapsed() < SOON, "once Redis is known to be away nobody waits for it: {:?}", begun.elapsed());
     let begun = Instant::now();
-    let session = replica.revoke();
-    assert!(replica.revocations.is_revoked(session));
+    let grant = replica.revoke();
+    assert!(replica.revocations.is_revoked(grant));
     assert!(begun.elapsed() < SOON);
     granted
 }
@@ -68,8 +68,8 @@ async fn a015_a_redis_that_stalls_for_five_seconds_makes_nobody_wait_and_grants_
     line.mend();
     becomes_ready(&replica.redis).await;
     other.learns(meanwhile).await;
-    let session = other.revoke();
-    replica.learns(session).await;
+    let grant = other.revoke();
+    replica.learns(grant).await;
     sweep(&prefix).await;
 }
 
@@ -92,11 +92,11 @@ async fn a015_a_line_that_is_cut_again_and_again_loses_no_revocation() {
         line.mend();
         becomes_ready(&replica.redis).await;
     }
-    for session in there {
-        other.learns(session).await;
+    for grant in there {
+        other.learns(grant).await;
     }
-    for session in here {
-        replica.learns(session).await;
+    for grant in here {
+        replica.learns(grant).await;
     }
     sweep(&prefix).await;
 }

@@ -46,8 +46,8 @@ async fn the_rights_that_the_documentation_names_are_enough() {
     becomes_ready(&one.redis).await;
     becomes_ready(&two.redis).await;
     assert_eq!(one.granted("key", QUOTA, 2).await + two.granted("key", QUOTA, 2).await, 3);
-    let session = one.revoke();
-    two.learns(session).await;
+    let grant = one.revoke();
+    two.learns(grant).await;
 }
 
 #[tokio::test]

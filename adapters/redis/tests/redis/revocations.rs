@@ -6,7 +6,7 @@ use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::sessions::RevocationList;
 use tokio::time::Instant;
 
-use crate::server::{HOUR, Replica, client, eventually, keys, patient, prefix, session, sweep, url};
+use crate::server::{HOUR, Replica, client, eventually, grant, keys, patient, prefix, sweep, url};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a042_a_session_revoked_on_one_replica_is_refused_by_all_within_a_second() {
@@ -17,10 +17,10 @@ async fn a042_a_session_revoked_on_one_replica_is_refused_by_all_within_a_second
     }
     let mut waits = Vec::new();
     for round in 0..21 {
-        let session = replicas[round % 3].revoke();
+        let grant = replicas[round % 3].revoke();
         let begun = Instant::now();
         for replica in &replicas {
-            replica.learns(session).await;
+            replica.learns(grant).await;
         }
         waits.push(begun.elapsed());
     }
@@ -34,10 +34,10 @@ async fn a042_a_session_revoked_on_one_replica_is_refused_by_all_within_a_second
 async fn a042_a_replica_that_starts_later_learns_what_was_revoked_before() {
     let prefix = prefix();
     let one = Replica::ready(&prefix).await;
-    let sessions: Vec<_> = (0..3_000).map(|_| one.revoke()).collect();
+    let grants: Vec<_> = (0..3_000).map(|_| one.revoke()).collect();
     one.redis.close().await; // tells the last ones
     let two = Replica::ready(&prefix).await;
-    let missing = sessions.iter().filter(|session| !two.revocations.is_revoked(**session)).count();
+    let missing = grants.iter().filter(|grant| !two.revocations.is_revoked(**grant)).count();
     assert_eq!(missing, 0, "a replica that is ready has read all");
     sweep(&prefix).await;
 }
@@ -46,9 +46,9 @@ async fn a042_a_replica_that_starts_later_learns_what_was_revoked_before() {
 async fn a042_more_revocations_than_fit_the_queue_all_arrive() {
     let prefix = prefix();
     let (one, two) = (Replica::ready(&prefix).await, Replica::ready(&prefix).await);
-    let sessions: Vec<_> = (0..25_000).map(|_| one.revoke()).collect();
-    for session in sessions {
-        two.learns(session).await;
+    let grants: Vec<_> = (0..25_000).map(|_| one.revoke()).collect();
+    for grant in grants {
+        two.learns(grant).await;
     }
     sweep(&prefix).await;
 }
@@ -57,21 +57,21 @@ async fn a042_more_revocations_than_fit_the_queue_all_arrive() {
 async fn the_later_of_two_instants_stays_in_redis() {
     let prefix = prefix();
     let (one, two) = (Replica::ready(&prefix).await, Replica::ready(&prefix).await);
-    let (session, long, short) = (session(), one.until(), one.clock.now().plus(HOUR / 2));
-    one.revocations.revoke(session, long);
-    two.learns(session).await;
-    two.revocations.revoke(session, short);
+    let (grant, long, short) = (grant(), one.until(), one.clock.now().plus(HOUR / 2));
+    one.revocations.revoke(grant, long);
+    two.learns(grant).await;
+    two.revocations.revoke(grant, short);
     let other = two.revoke();
     one.learns(other).await; // so the one before it has been told too
     let score: f64 = redis::cmd("ZSCORE")
         .arg(format!("{prefix}:revocations"))
-        .arg(session.to_string())
+        .arg(grant.to_string())
         .query_async(&mut client(&url()).await)
         .await
         .unwrap();
     assert_eq!(score, long.as_unix_micros() as f64);
     two.revocations.forget(short);
-    assert!(two.revocations.is_revoked(session), "a replica remembers the later of what it heard and what it said");
+    assert!(two.revocations.is_revoked(grant), "a replica remembers the later of what it heard and what it said");
     sweep(&prefix).await;
 }
 
@@ -81,12 +81,12 @@ async fn what_matters_to_nobody_is_removed_and_what_may_matter_to_a_slow_clock_i
     let one = Replica::ready(&prefix).await;
     let mut client = client(&url()).await;
     let key = format!("{prefix}:revocations");
-    let (old, recent) = (session(), session());
-    for (session, until) in [(old, one.clock.now().minus(HOUR * 2)), (recent, one.clock.now().minus(HOUR / 2))] {
+    let (old, recent) = (grant(), grant());
+    for (grant, until) in [(old, one.clock.now().minus(HOUR * 2)), (recent, one.clock.now().minus(HOUR / 2))] {
         redis::cmd("ZADD")
             .arg(&key)
             .arg(until.as_unix_micros())
-            .arg(session.to_string())
+            .arg(grant.to_string())
             .exec_async(&mut client)
             .await
             .unwrap();
@@ -104,11 +104,11 @@ async fn what_matters_to_nobody_is_removed_and_what_may_matter_to_a_slow_clock_i
 async fn closing_tells_the_last_revocations_and_then_leaves_the_list_working() {
     let prefix = prefix();
     let (one, two) = (Replica::ready(&prefix).await, Replica::ready(&prefix).await);
-    let sessions: Vec<_> = (0..1_000).map(|_| one.revoke()).collect();
+    let grants: Vec<_> = (0..1_000).map(|_| one.revoke()).collect();
     one.redis.close().await;
     assert_eq!(one.redis.last_error().as_deref(), Some("the Redis adapter is closed"));
-    for session in sessions {
-        two.learns(session).await;
+    for grant in grants {
+        two.learns(grant).await;
     }
     let late = one.revoke();
     assert!(one.revocations.is_revoked(late), "the list of this process goes on");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::limits::{Permit, Quota, RateLimiter};
 use portcullis_domain::ports::sessions::RevocationList;
@@ -112,11 +112,11 @@ impl Replica {
         granted
     }
 
-    /// Revokes a new session for an hour.
-    pub(crate) fn revoke(&self) -> SessionId {
-        let session = session();
-        self.revocations.revoke(session, self.until());
-        session
+    /// Revokes a new grant for an hour.
+    pub(crate) fn revoke(&self) -> GrantId {
+        let grant = grant();
+        self.revocations.revoke(grant, self.until());
+        grant
     }
 
     /// An hour from now.
@@ -124,15 +124,15 @@ impl Replica {
         self.clock.now().plus(HOUR)
     }
 
-    pub(crate) async fn learns(&self, session: SessionId) {
-        eventually("the revocation arrives", || self.revocations.is_revoked(session)).await;
+    pub(crate) async fn learns(&self, grant: GrantId) {
+        eventually("the revocation arrives", || self.revocations.is_revoked(grant)).await;
     }
 }
 
-/// A session that nobody knows.
-pub(crate) fn session() -> SessionId {
+/// A grant that nobody knows.
+pub(crate) fn grant() -> GrantId {
     static RANDOM: SeededRandomness = SeededRandomness::new(27);
-    SessionId::new(Timestamp::UNIX_EPOCH, &RANDOM)
+    GrantId::new(Timestamp::UNIX_EPOCH, &RANDOM)
 }
 
 /// Waits until `holds`, at most 20 s.

@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::journal::Journal;
-use crate::server::{HOUR, Replica, client, eventually, keys, prefix, session, sweep, url};
+use crate::server::{HOUR, Replica, client, eventually, grant, keys, prefix, sweep, url};
 
 const QUOTA: Quota = Quota { burst: 5, period: HOUR };
 
@@ -104,10 +104,10 @@ async fn messages_and_members_that_are_not_ours_are_ignored_with_one_warning() {
     let (one, two) = (Replica::ready(&prefix).await, Replica::ready(&prefix).await);
     let mut client = client(&url()).await;
     let (channel, key) = (format!("{prefix}:revocations:0"), format!("{prefix}:revocations"));
-    for nonsense in ["", "\n\n\n", "nonsense", "\u{0}", &"x".repeat(1_000_000), &format!("{} tomorrow", session())] {
+    for nonsense in ["", "\n\n\n", "nonsense", "\u{0}", &"x".repeat(1_000_000), &format!("{} tomorrow", grant())] {
         put(&mut client, &["PUBLISH", &channel, nonsense]).await;
     }
-    put(&mut client, &["ZADD", &key, "9e18", "nonsense", "inf", "\u{ff}", "-inf", &session().to_string()]).await;
+    put(&mut client, &["ZADD", &key, "9e18", "nonsense", "inf", "\u{ff}", "-inf", &grant().to_string()]).await;
     let heard = one.revoke();
     two.learns(heard).await;
     assert!(two.redis.is_ready(), "{:?}", two.redis.last_error());
@@ -130,8 +130,8 @@ async fn something_else_under_the_name_of_the_revocations_makes_way() {
     for command in [&["SET", &key, "nonsense"][..], &["RPUSH", &key, "a"]] {
         put(&mut client, &["DEL", &key]).await;
         put(&mut client, command).await;
-        let session = one.revoke();
-        two.learns(session).await;
+        let grant = one.revoke();
+        two.learns(grant).await;
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut client).await.unwrap();

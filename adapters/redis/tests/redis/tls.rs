@@ -63,8 +63,8 @@ async fn works(url: &str) {
     let (one, two) = (Replica::start(patient(url, "p")), Replica::start(patient(url, "p")));
     becomes_ready(&one.redis).await;
     becomes_ready(&two.redis).await;
-    let session = one.revoke();
-    two.learns(session).await;
+    let grant = one.revoke();
+    two.learns(grant).await;
     assert_eq!(two.take("key", Quota { burst: 2, period: HOUR }).await.remaining, 1);
     one.redis.close().await;
     two.redis.close().await;

@@ -3,12 +3,15 @@
 #![expect(unreachable_pub, reason = "what SeaORM derives for an entity is public")]
 
 pub(crate) mod audit;
+pub(crate) mod client;
 pub(crate) mod credential;
 pub(crate) mod outbox;
 pub(crate) mod revocation;
 pub(crate) mod session;
 pub(crate) mod signing_key;
 pub(crate) mod user;
+pub(crate) mod webhook;
+pub(crate) mod webhook_delivery;
 
 use sea_orm::IdenStatic;
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::AuditEntry;
-use portcullis_domain::ids::EventId;
+use portcullis_domain::ids::{EventId, WebhookId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::store::{Effect, StoreError};
 use sea_orm::{DbBackend, Statement, Value};
@@ -40,10 +40,12 @@ static POSTGRES_ONE_NOTED: LazyLock<String> = LazyLock::new(|| {
 
 /// A row to be.
 pub(crate) struct Row {
-    id: Uuid,
-    subject: String,
-    event: String,
-    traceparent: Option<String>,
+    pub(crate) id: Uuid,
+    pub(crate) subject: String,
+    pub(crate) event: String,
+    pub(crate) traceparent: Option<String>,
+    /// The webhooks that it is sent to besides.
+    pub(crate) webhooks: Vec<WebhookId>,
 }
 
 /// The rows of a unit's effects, in their order.
@@ -52,11 +54,11 @@ pub(crate) fn rows(effects: Vec<Effect>, at: Timestamp, random: &dyn Randomness)
 }
 
 fn row(effect: Effect, at: Timestamp, random: &dyn Randomness) -> Result<Row, StoreError> {
-    let Effect::Publish { event, traceparent } = effect;
+    let Effect::Publish { event, traceparent, webhooks } = effect;
     let id = EventId::new(at, random);
     let subject = event.subject(id);
     let event = serde_json::to_string(&event).map_err(|error| unavailable(error.to_string()))?;
-    Ok(Row { id: *id.as_uuid(), subject, event, traceparent })
+    Ok(Row { id: *id.as_uuid(), subject, event, traceparent, webhooks })
 }
 
 fn values(row: &Row, at: Timestamp) -> [Value; 5] {

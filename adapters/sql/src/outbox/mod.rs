@@ -15,7 +15,7 @@ use portcullis_domain::ports::store::StoreError;
 
 use crate::store::SqlStore;
 
-pub(crate) use insert::{on_postgres, on_postgres_with, on_sqlite, rows};
+pub(crate) use insert::{Row, on_postgres, on_postgres_with, on_sqlite, rows};
 
 #[async_trait]
 impl Outbox for SqlStore {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// Each schema has a channel of its own. Revocations name it in the same words.
+/// Each schema has a channel of its own. Whoever changes what all replicas know names it in the same words.
 pub(crate) const CHANNEL: &str = "'portcullis_revocations_' || md5(current_schema())";
 /// How long a connection may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Hears what other replicas have revoked, from the first question on.
+/// Hears what other replicas have revoked or changed, from the first question on.
 pub(crate) struct Ear {
     options: Box<PgConnectOptions>,
     heard: Arc<Heard>,
@@ -45,7 +45,7 @@ impl Ear {
         Self { options: Box::new(options), heard: Arc::default(), task: Mutex::new(Task::Unasked) }
     }
 
-    /// Returns when somebody has revoked something, and after each connection that was made.
+    /// Returns when somebody has revoked or changed something, and after each connection that was made.
     pub(crate) async fn heard(&self) {
         {
             let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,7 @@ async fn attend(options: &PgConnectOptions, heard: &Heard) -> sqlx::Error {
         Err(_) => return sqlx::Error::PoolTimedOut,
     };
     heard.connected.store(true, Ordering::SeqCst);
-    // Something may have been revoked while nobody listened.
+    // Something may have been revoked or changed while nobody listened.
     heard.word.notify_one();
     loop {
         match timeout(HEARTBEAT, listener.try_recv()).await {

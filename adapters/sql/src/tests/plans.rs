@@ -5,7 +5,9 @@ use std::sync::Arc;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{LoginName, PasswordHash};
 use portcullis_domain::audit::{Actor, AuditQuery};
-use portcullis_domain::ids::{AuditId, SessionId, UserId};
+use portcullis_domain::event::Event;
+use portcullis_domain::ids::{AuditId, SessionId, UserId, WebhookId};
+use portcullis_domain::ports::store::Effect;
 use portcullis_domain::sessions::{Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryTrait, Statement, Value};
@@ -14,7 +16,10 @@ use uuid::Uuid;
 use super::{Counter, sqlite, unique_name};
 use crate::rotate::{RotationRow, many};
 use crate::store::Database;
-use crate::{SqlSettings, SqlStore, accounts, attempts, audit, entity, outbox, revocations, sessions, start};
+use crate::{
+    SqlSettings, SqlStore, accounts, attempts, audit, clients, entity, keys, outbox, revocations, sessions, start,
+    webhook_queue, webhooks,
+};
 
 /// Every statement that runs with a request, at each claim, or under a lock.
 fn statements(backend: DbBackend) -> Vec<Statement> {
@@ -49,6 +54,7 @@ fn statements(backend: DbBackend) -> Vec<Statement> {
         written(&words(sessions::PURGE), &[number.clone(), number.clone()]),
     ];
     all.extend(of_attempts_and_audit(backend));
+    all.extend(of_clients_and_webhooks(backend));
     let started = a_session(user, session);
     all.push(start::start(backend, &started, &PasswordHash::new("$argon2id$".to_owned())));
     all.push(accounts::page(Some(user), 10).build(backend));
@@ -111,6 +117,38 @@ fn of_attempts_and_audit(backend: DbBackend) -> Vec<Statement> {
     all
 }
 
+fn of_clients_and_webhooks(backend: DbBackend) -> Vec<Statement> {
+    let (id, number) = (Value::from(Uuid::from_u128(7)), Value::from(7_i64));
+    let (text, bytes) = (Value::from("orders"), Value::from(vec![7_u8; 32]));
+    let written = |sql: &str, values: &[&Value]| {
+        Statement::from_sql_and_values(backend, sql, values.iter().map(|value| (*value).clone()))
+    };
+    let (at, webhook) = (Timestamp::UNIX_EPOCH, WebhookId::from_uuid(Uuid::from_u128(7)));
+    let event = Event::UserDeleted { user_id: UserId::from_uuid(Uuid::from_u128(7)) };
+    let effect = Effect::Publish { event, traceparent: None, webhooks: vec![webhook] };
+    let rows = outbox::rows(vec![effect], at, &Counter).unwrap();
+    let client = [&text, &bytes, &bytes, &number, &text, &number, &number, &number, &text, &number];
+    let hook = [&text, &text, &bytes, &bytes, &number, &number, &text, &number, &id, &number, &number];
+    let mut all = vec![
+        entity::client::Entity::find_by_id("orders").build(backend),
+        clients::changed_since(at).build(backend),
+        written(clients::UPDATE, &client),
+        entity::webhook::Entity::find_by_id(Uuid::from_u128(7)).build(backend),
+        written(webhooks::UPDATE, &hook),
+        written(webhooks::DELETE, &[&id]),
+        written(keys::ACTIVATE, &[&text, &number]),
+        written(keys::REVOKE, &[&text, &number]),
+        written(keys::DELETE, &[&text]),
+        written(webhook_queue::claim::ANY, &[&number]),
+        webhook_queue::claim::statement(backend, 10, 3, at, std::time::Duration::ZERO),
+        written(webhook_queue::settle::DONE, &[&id, &id]),
+        written(webhook_queue::settle::RETRY, &[&id, &id, &number, &text, &number]),
+        written(webhook_queue::settle::DISCARD, &[&id]),
+    ];
+    all.extend(webhook_queue::inserts(backend, &rows, at));
+    all
+}
+
 async fn plan(connection: &DatabaseConnection, explain: &str, place: usize, statement: &Statement) -> String {
     let mut statement = statement.clone();
     statement.sql = format!("{explain} {}", statement.sql);
@@ -128,11 +166,15 @@ async fn hot_statements_on_sqlite_scan_no_table() {
         let plan = plan(&writer.connection, "EXPLAIN QUERY PLAN", 3, &statement).await;
         // The oldest rows of the outbox are found by walking its primary key, as far as the limit.
         let scans = plan.lines().filter(|line| line.starts_with("SCAN") && !line.contains("SCAN o"));
+        // There are few webhooks, however many deliveries wait for them.
+        let scans = scans.filter(|line| !line.starts_with("SCAN w "));
+        // Rows that the statement brings along.
+        let scans = scans.filter(|line| !line.contains("CONSTANT ROW") && *line != "SCAN row");
         // A part of a page has as many rows as the page.
         let scans: Vec<_> = scans.filter(|line| !line.contains("VALUES") && !line.contains("SCAN part_")).collect();
         assert!(scans.is_empty(), "{}\n{plan}", statement.sql);
         assert!(plan.contains("SEARCH"), "{}\n{plan}", statement.sql);
-        let few = statement.sql.contains("user_id") || plan.contains("SCAN part_");
+        let few = statement.sql.contains("user_id") || plan.contains("SCAN part_") || plan.contains("SCAN w ");
         assert!(!plan.contains("TEMP B-TREE FOR ORDER BY") || few, "{plan}");
     }
 }

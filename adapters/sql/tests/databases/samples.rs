@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{Email, User};
+use portcullis_domain::clients::{Client, ClientId, SecretDigest};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::ids::{SessionId, UserId, WebhookId};
 use portcullis_domain::ports::store::{Effect, Store};
 use portcullis_domain::sessions::{Rotated, Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
+use portcullis_domain::webhooks::{Webhook, WebhookStatus, WebhookUrl};
 
 use super::Counter;
 
@@ -59,7 +61,41 @@ pub(crate) fn rotation(session: SessionId, generation: u32) -> Rotation {
 }
 
 pub(crate) fn announced(user: &User) -> Effect {
-    Effect::Publish { event: Event::UserPasswordChanged { user_id: user.id }, traceparent: None }
+    sent_to(user, &[])
+}
+
+/// The same, sent to these webhooks besides.
+pub(crate) fn sent_to(user: &User, webhooks: &[WebhookId]) -> Effect {
+    let event = Event::UserPasswordChanged { user_id: user.id };
+    Effect::Publish { event, traceparent: None, webhooks: webhooks.to_vec() }
+}
+
+pub(crate) fn client(id: &str) -> Client {
+    Client {
+        id: ClientId::parse(id).unwrap(),
+        name: None,
+        secret: SecretDigest(digest(1).0),
+        previous: Some((SecretDigest(digest(2).0), at(100))),
+        scope: Scope::parse("orders:read").unwrap(),
+        created_at: at(0),
+        updated_at: at(0),
+        deleted_at: None,
+        version: 1,
+    }
+}
+
+pub(crate) fn webhook() -> Webhook {
+    Webhook {
+        id: WebhookId::new(at(0), &Counter),
+        url: WebhookUrl::parse("https://hooks.example.com/").unwrap(),
+        events: vec!["user.*".to_owned()],
+        sealed_secret: vec![1; 60],
+        previous: Some((vec![2; 60], at(100))),
+        status: WebhookStatus::Disabled { at: at(0), why: "asleep".to_owned() },
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
 }
 
 /// Adds an account and a session of it.

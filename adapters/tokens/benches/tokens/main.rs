@@ -12,7 +12,7 @@ use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::sessions::RefreshTokenCodec;
 use portcullis_domain::ports::tokens::{KeyRing, LiveKey, TokenIssuer, TokenVerifier};
-use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey, Subject};
 use portcullis_tokens::{CachedVerifier, SealedRefreshTokens, TokenRing, TokenSettings};
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_763_721_600);
@@ -47,12 +47,11 @@ fn ring(algorithm: Algorithm) -> Arc<TokenRing> {
 fn claims() -> Claims {
     Claims {
         issuer: "https://auth.example.com".into(),
-        subject: UserId::new(NOW, &Dice),
+        subject: Subject::User { id: UserId::new(NOW, &Dice), session: SessionId::new(NOW, &Dice) },
         audience: "api".into(),
         expires_at: NOW.plus(Duration::from_secs(900)),
         issued_at: NOW,
         id: TokenId::new(NOW, &Dice),
-        session: SessionId::new(NOW, &Dice),
         client_id: "portcullis".into(),
         scope: Scope::parse("openid profile").expect("a scope"),
         authenticated_at: Some(NOW),

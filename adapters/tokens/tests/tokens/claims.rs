@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use portcullis_domain::ports::tokens::{TokenIssuer, TokenVerifier};
-use portcullis_domain::tokens::{Algorithm, Scope};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope};
 use serde_json::{Value, json};
 
 use crate::forger;
-use crate::scene::{self, JWT, NOW, assert_refused, claims, scene, token, unb64};
+use crate::scene::{self, JWT, NOW, assert_refused, claims, client_claims, scene, token, unb64};
 
 fn segment(token: &str, at: usize) -> Value {
     let text = token.split('.').nth(at).expect("a segment");
@@ -46,7 +46,11 @@ async fn a062_a_jwt_follows_rfc_9068() {
             String::from_utf8(unb64(token.split('.').nth(1).expect("a payload"))).expect("text"),
             format!(
                 r#"{{"iss":"{}","sub":"{}","aud":"{}","exp":1763722500,"iat":1763721600,"jti":"{}","sid":"{}","client_id":"portcullis","scope":"openid profile","auth_time":1763721570}}"#,
-                said.issuer, said.subject, said.audience, said.id, said.session
+                said.issuer,
+                said.sub(),
+                said.audience,
+                said.id,
+                said.grant()
             )
         );
     }
@@ -62,12 +66,27 @@ async fn a_paseto_says_the_same_with_rfc_3339_instants() {
     assert_eq!(
         payload,
         json!({
-            "iss": said.issuer, "sub": said.subject, "aud": said.audience, "exp": "2025-11-21T10:55:00Z",
-            "iat": "2025-11-21T10:40:00Z", "jti": said.id, "sid": said.session, "client_id": "portcullis",
+            "iss": said.issuer, "sub": said.sub(), "aud": said.audience, "exp": "2025-11-21T10:55:00Z",
+            "iat": "2025-11-21T10:40:00Z", "jti": said.id, "sid": said.grant(), "client_id": "portcullis",
             "scope": "openid profile", "auth_time": "2025-11-21T10:39:30Z"
         })
     );
     assert_eq!(segment(&token, 3), json!({ "kid": scene::kid(pairs, Algorithm::V4Public) }));
+}
+
+#[tokio::test]
+async fn a062_the_token_of_a_client_has_its_id_as_sub_and_neither_sid_nor_auth_time() {
+    for algorithm in Algorithm::ALL {
+        let (ring, _) = scene(algorithm).await;
+        for roles in [None, Some(vec!["writer".to_owned()])] {
+            let claims = Claims { permissions: roles.clone(), roles, ..client_claims() };
+            let token = ring.issue(&claims).expect("a token");
+            assert_eq!(ring.verify(token.expose(), NOW).expect("our own token"), claims, "{algorithm:?}");
+            let said = said(token.expose());
+            assert_eq!((&said["sub"], &said["client_id"]), (&json!("orders"), &json!("orders")));
+            assert!(said.get("sid").is_none() && said.get("auth_time").is_none(), "{said}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -163,6 +182,56 @@ async fn a059_b02_a_claim_that_is_missing_or_of_another_type_is_refused_though_w
         for wrong in [json!("x"), json!(null), json!([1]), json!({})] {
             refused(&|c| c["roles"] = wrong.clone(), "roles");
             refused(&|c| c["permissions"] = wrong.clone(), "permissions");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_never_taken_for_a_user_nor_a_user_for_a_client_though_we_signed_it() {
+    for algorithm in Algorithm::ALL {
+        let (ring, pairs) = scene(algorithm).await;
+        let said_of = |claims: &Claims| said(ring.issue(claims).expect("a token").expose());
+        let (user, client) = (said_of(&claims()), said_of(&client_claims()));
+        let id = user["sub"].clone();
+        let auth_time = user["auth_time"].clone();
+        let checked = |from: &Value, changes: &[(&str, Value)], gone: &[&str]| {
+            let mut claims = from.clone();
+            for (claim, value) in changes {
+                claims[*claim] = value.clone();
+            }
+            gone.iter().for_each(|claim| drop(claims.as_object_mut().expect("claims").remove(*claim)));
+            forged(algorithm, pairs, &claims.to_string())
+        };
+        let refused = |from: &Value, changes: &[(&str, Value)], gone: &[&str], what: &str| {
+            assert_refused(&ring, &checked(from, changes, gone), what);
+        };
+        for good in [&user, &client] {
+            ring.verify(&checked(good, &[], &[]), NOW).expect("the forger's tools work");
+        }
+
+        refused(&user, &[], &["sid"], "a user without a session");
+        refused(&user, &[("client_id", id.clone())], &["sid", "auth_time"], "a client that has a user's id");
+        refused(&client, &[("sub", id.clone())], &[], "a client that speaks for a user");
+        refused(&client, &[("sub", id.clone()), ("auth_time", auth_time.clone())], &[], "and says when they signed in");
+        refused(&client, &[("sid", user["sid"].clone())], &[], "a client with a session");
+        refused(&client, &[("sid", json!("orders"))], &[], "a client as its own session");
+        refused(&client, &[("sid", json!(null))], &[], "a session that is null");
+        refused(&client, &[("sid", json!(""))], &[], "a session without a name");
+        refused(&client, &[("auth_time", auth_time)], &[], "a client that signed in");
+        refused(&client, &[("auth_time", json!(null))], &[], "a client with an empty time of signing in");
+        refused(&client, &[("sub", json!("billing"))], &[], "a client that speaks for another one");
+        refused(&client, &[("client_id", json!("billing"))], &[], "a client that another one speaks for");
+        refused(&client, &[], &["sub"], "a client without sub");
+        refused(&client, &[], &["client_id"], "a client without an id");
+        let id = id.as_str().expect("text");
+        let plain = id.replace('-', "");
+        for name in [id, &plain, "", "or", "Orders", "orders ", " orders", "a/b", "a\u{0}b"] {
+            let both = [("sub", json!(name)), ("client_id", json!(name))];
+            refused(&client, &both, &[], &format!("a client called {name:?}"));
+        }
+        for name in [plain.to_uppercase(), format!("{{{id}}}"), format!("urn:uuid:{id}")] {
+            let both = [("sub", json!(name)), ("client_id", json!(name))];
+            refused(&client, &both, &[], &format!("a client in a user's form: {name:?}"));
         }
     }
 }

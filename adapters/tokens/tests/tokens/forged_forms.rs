@@ -117,7 +117,7 @@ async fn a060_a_refresh_token_is_no_access_token_and_the_other_way_round() {
     let codec = SealedRefreshTokens::new(&[1; 32]);
     for algorithm in Algorithm::ALL {
         let (ring, _) = scene(algorithm).await;
-        let refresh = codec.first(scene::claims().session, [7; 32]);
+        let refresh = codec.first(scene::claims().grant().as_session(), [7; 32]);
         assert_refused(&ring, refresh.value.expose(), "a refresh token");
         assert_refused(&ring, &format!("v4.public.{}", refresh.value.expose()), "a refresh token in disguise");
         assert_eq!(codec.open(&token(&ring)), None);

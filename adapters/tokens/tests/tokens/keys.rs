@@ -1,11 +1,13 @@
 //! The life of keys (A063), and what is published.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::ports::tokens::{KeyRing, LiveKey, PrivateKey, TokenError, TokenIssuer, TokenVerifier};
 use portcullis_domain::tokens::Algorithm;
+use portcullis_tokens::CachedVerifier;
 use serde_json::Value;
 
 use crate::scene::{NOW, claims, live, ring, scene, token, unb64};
@@ -202,35 +204,89 @@ async fn private_keys_are_not_shown() {
     assert_eq!(shown, "[redacted]");
 }
 
+#[tokio::test]
+async fn of_two_keys_of_one_instant_the_later_signs() {
+    // So is a key put in the place of one that was revoked the moment it began to sign.
+    for algorithm in [Algorithm::EdDsa, Algorithm::V4Public] {
+        let ring = ring(algorithm);
+        let (old, new) =
+            (ring.generate(algorithm).await.expect("a key"), ring.generate(algorithm).await.expect("a key"));
+        let either_way = [
+            vec![live(algorithm, 1, &old), live(algorithm, 2, &new)],
+            vec![live(algorithm, 2, &new), live(algorithm, 1, &old)],
+        ];
+        for keys in either_way {
+            ring.install(keys).expect("keys that fit");
+            let by_new = token(&ring);
+            ring.install(vec![live(algorithm, 2, &new)]).expect("keys that fit");
+            ring.verify(&by_new, NOW).expect("the later key signed it");
+        }
+    }
+}
+
+/// Key after key, each published ten minutes before it signs for an hour, and gone when its last token has expired.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a063_rotation_under_load_refuses_no_valid_token() {
-    let (ring, pairs) = scene(Algorithm::EdDsa).await;
-    let ring = Arc::new(ring);
-    let next = ring.generate(Algorithm::EdDsa).await.expect("a key");
-    let tasks: Vec<_> = (0..20)
-        .map(|_| {
-            let ring = ring.clone();
-            tokio::spawn(async move {
-                for _ in 0..50 {
-                    let token = token(&ring);
-                    tokio::task::yield_now().await;
-                    ring.verify(&token, NOW).expect("a valid token");
-                }
-            })
-        })
-        .collect();
-    for round in 0..50 {
-        let mut keys: Vec<LiveKey> = pairs.iter().map(|(each, pair)| live(*each, 1, pair)).collect();
-        if round % 2 == 0 {
-            keys.push(live(Algorithm::EdDsa, 2, &next));
-            // The one before stays while its tokens live; here the new one goes again, so tokens by it must not be
-            // in flight: they activate in the future.
-            keys.last_mut().expect("a key").key.activates_at = NOW.plus(DAY);
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const STEP: Duration = Duration::from_secs(60);
+    let published_ahead = Duration::from_secs(600);
+    let outlived = Duration::from_secs(900 + 300);
+    for algorithm in [Algorithm::EdDsa, Algorithm::V4Public] {
+        let ring = Arc::new(ring(algorithm));
+        let cached = Arc::new(CachedVerifier::new(ring.clone(), ring.epochs(), 1_000));
+        let mut pairs = Vec::new();
+        for _ in 0..4 {
+            pairs.push(ring.generate(algorithm).await.expect("a key"));
         }
-        ring.install(keys).expect("keys that fit");
-        tokio::task::yield_now().await;
-    }
-    for task in tasks {
-        task.await.expect("no token was refused");
+        let keys_at = |now: Timestamp| -> Vec<LiveKey> {
+            let all = pairs.iter().zip(1_u32..).map(|(pair, ordinal)| {
+                let mut key = live(algorithm, ordinal, pair);
+                key.key.activates_at = NOW.plus(HOUR * (ordinal - 1));
+                key.key.retires_at = Some(NOW.plus(HOUR * ordinal).plus(outlived));
+                key
+            });
+            let there = |key: &LiveKey| {
+                key.key.activates_at <= now.plus(published_ahead) && key.key.retires_at.is_some_and(|at| at > now)
+            };
+            all.filter(there).collect()
+        };
+        ring.install(keys_at(NOW)).expect("keys that fit");
+        let clock = Arc::new(AtomicI64::new(NOW.as_unix_seconds()));
+        let (stop, checked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (ring, cached, clock) = (ring.clone(), cached.clone(), clock.clone());
+                let (stop, checked) = (stop.clone(), checked.clone());
+                tokio::spawn(async move {
+                    let mut held: Vec<(String, Timestamp)> = Vec::new();
+                    while !stop.load(Ordering::SeqCst) {
+                        let now = Timestamp::from_unix_seconds(clock.load(Ordering::SeqCst));
+                        let mut claims = claims();
+                        (claims.issued_at, claims.expires_at) = (now, now.plus(Duration::from_secs(900)));
+                        let token = ring.issue(&claims).expect("there is always a key that signs");
+                        held.push((token.expose().to_owned(), claims.expires_at));
+                        held.retain(|(_, until)| *until > now);
+                        for (token, _) in held.iter().rev().take(5).chain(held.iter().take(5)) {
+                            ring.verify(token, now).expect("a valid token");
+                            cached.verify(token, now).expect("a valid token");
+                            checked.fetch_add(1, Ordering::SeqCst);
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let mut now = NOW;
+        while now < NOW.plus(4 * HOUR - STEP) {
+            now = now.plus(STEP);
+            ring.install(keys_at(now)).expect("keys that fit");
+            clock.store(now.as_unix_seconds(), Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.store(true, Ordering::SeqCst);
+        for task in tasks {
+            task.await.expect("no token was refused");
+        }
+        assert!(checked.load(Ordering::SeqCst) > 1_000, "tokens were checked all along");
     }
 }

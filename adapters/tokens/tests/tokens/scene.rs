@@ -11,7 +11,7 @@ use portcullis_domain::Timestamp;
 use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::tokens::{KeyPair, KeyRing, LiveKey, PrivateKey, TokenError, TokenIssuer, TokenVerifier};
-use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey};
+use portcullis_domain::tokens::{Algorithm, Claims, Scope, SigningKey, Subject};
 use portcullis_tokens::{TokenRing, TokenSettings};
 use tokio::sync::OnceCell;
 
@@ -81,18 +81,22 @@ pub(crate) fn claims() -> Claims {
     let dice = Dice::default();
     Claims {
         issuer: ISSUER.into(),
-        subject: UserId::new(NOW, &dice),
+        subject: Subject::User { id: UserId::new(NOW, &dice), session: SessionId::new(NOW, &dice) },
         audience: AUDIENCE.into(),
         expires_at: NOW.plus(Duration::from_secs(900)),
         issued_at: NOW,
         id: TokenId::new(NOW, &dice),
-        session: SessionId::new(NOW, &dice),
         client_id: "portcullis".into(),
         scope: Scope::parse("openid profile").expect("a scope"),
         authenticated_at: Some(NOW.minus(Duration::from_secs(30))),
         roles: None,
         permissions: None,
     }
+}
+
+/// What the token of a client says.
+pub(crate) fn client_claims() -> Claims {
+    Claims { subject: Subject::Client, client_id: "orders".into(), authenticated_at: None, ..claims() }
 }
 
 pub(crate) fn token(ring: &TokenRing) -> String {
