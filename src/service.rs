@@ -53,6 +53,12 @@ impl StartError {
         Self::Database(error.to_string())
     }
 
+    /// What every replica must know cannot be read: told with the cause, which names the row that cannot be.
+    fn learning(failure: &portcullis_domain::Failure) -> Self {
+        let cause = std::error::Error::source(failure).map(ToString::to_string).unwrap_or_default();
+        Self::Database(format!("{failure}: {cause}"))
+    }
+
     pub(crate) fn broker(error: impl std::fmt::Display) -> Self {
         Self::Broker(error.to_string())
     }
@@ -178,7 +184,7 @@ impl Service {
         let (stop_listening, listening) = watch::channel(false);
         let (stop_relay, relaying) = watch::channel(false);
         let recorder = telemetry::start_metrics();
-        let learned = self.app.learn(None).await.map_err(StartError::database)?;
+        let learned = self.app.learn(None).await.map_err(|error| StartError::learning(&error))?;
 
         let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(self.config.server.host, 0));
         let limits = Limits {

@@ -163,13 +163,20 @@ impl App {
     }
 
     /// Learns what was committed since `last`, here or by another replica, that every replica must know: revocations,
-    /// clients, signing keys, webhooks. `None` is for all that matter. Returns the instant to go on from.
+    /// clients, signing keys, webhooks. `None` is for all that matter. Returns the instant to go on from. What cannot be
+    /// learned keeps nothing else from being learned; this replica vouches for what it knows when it has learned all that
+    /// tokens are judged by.
     pub async fn learn(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
+        // Read before everything else: what is committed meanwhile is learned the next time.
+        let now = self.sessions.now();
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
-        self.clients.learn(from).await?;
-        self.tokens.learn_keys().await?;
-        self.webhooks.learn().await?;
-        // The last: from here on this replica vouches for what it knows.
-        self.sessions.learn_revocations(last).await
+        let revocations = self.sessions.read_revocations(last, now).await;
+        let clients = self.clients.learn(from).await;
+        let keys = self.tokens.learn_keys().await;
+        let webhooks = self.webhooks.learn().await;
+        revocations.and(clients).and(keys)?;
+        self.sessions.vouch(now);
+        webhooks?;
+        Ok(now)
     }
 }

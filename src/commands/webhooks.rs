@@ -1,5 +1,6 @@
 //! `portcullis webhooks`.
 
+use std::io::{BufRead, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,11 +16,13 @@ use portcullis_domain::webhooks::{
 };
 use serde_json::{Value, json};
 
-use super::{Json, Outcome, complain, runtime, say};
-use crate::exchange::json_line;
+use super::{Json, Outcome, runtime, say};
+use crate::exchange::{json_line, printable};
 
 /// The longest time for which two secrets of a webhook sign.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
+/// How much is shown of why nothing is sent.
+const WHY_MAX: usize = 1_000;
 
 #[derive(Subcommand)]
 pub(super) enum WebhooksCommand {
@@ -45,9 +48,10 @@ pub(super) enum WebhooksCommand {
 
 #[derive(Args)]
 pub(super) struct Create {
-    /// Where to: https, and an address that is public (see webhooks.allow_http, webhooks.allowed_networks).
-    #[arg(value_parser = url)]
-    url: WebhookUrl,
+    /// Where to: https, and an address that is public (see webhooks.allow_http, webhooks.allowed_networks); `-` reads it
+    /// from standard input, for a URL that is a secret.
+    #[arg(value_parser = target)]
+    url: Target,
     /// Only events of this name, or of a family like `user.*`; may be given several times. All when absent.
     #[arg(long = "event", value_name = "NAME")]
     events: Vec<String>,
@@ -60,9 +64,9 @@ pub(super) struct Update {
     /// Which webhook.
     #[arg(value_parser = webhook_id)]
     id: WebhookId,
-    /// The new URL.
-    #[arg(long, value_parser = url)]
-    url: Option<WebhookUrl>,
+    /// The new URL; `-` reads it from standard input. The secret stays: whoever got messages before can sign for it.
+    #[arg(long, value_parser = target)]
+    url: Option<Target>,
     /// Only events of this name or family, instead of those before; may be given several times.
     #[arg(long = "event", value_name = "NAME")]
     events: Vec<String>,
@@ -92,6 +96,33 @@ pub(super) struct Rotate {
     overlap: Duration,
     #[command(flatten)]
     json: Json,
+}
+
+/// Where to send.
+#[derive(Clone)]
+enum Target {
+    Given(WebhookUrl),
+    /// The first line of standard input: arguments are seen by everybody on the machine, and kept by shells.
+    Input,
+}
+
+impl Target {
+    fn read(&self) -> Result<WebhookUrl, String> {
+        if let Self::Given(url) = self {
+            return Ok(url.clone());
+        }
+        // A longer line is no URL of a webhook.
+        let longest = u64::try_from(WebhookUrl::MAX).unwrap_or(u64::MAX).saturating_add(2);
+        let mut line = String::new();
+        let read = std::io::stdin().lock().take(longest).read_line(&mut line);
+        read.map_err(|error| error.to_string())
+            .and_then(|_| url(line.trim_end_matches(['\r', '\n'])))
+            .map_err(|why| format!("the URL on standard input: {why}"))
+    }
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    if text == "-" { Ok(Target::Input) } else { url(text).map(Target::Given) }
 }
 
 fn url(text: &str) -> Result<WebhookUrl, String> {
@@ -138,10 +169,14 @@ pub(super) fn webhooks(config: &Config, command: &WebhooksCommand) -> Outcome {
 }
 
 async fn create(app: &App, command: &Create) -> Outcome {
+    let url = match command.url.read() {
+        Ok(url) => url,
+        Err(why) => return Ok(super::misused(&why)),
+    };
     let (webhook, secret) = app
         .webhooks
         .create(CreateWebhook {
-            url: command.url.clone(),
+            url,
             events: command.events.clone(),
             actor: Actor::Operator,
             origin: Origin::default(),
@@ -170,13 +205,11 @@ async fn update(app: &App, command: &Update) -> Outcome {
     if command.url.is_none() && events.is_none() {
         return Ok(super::misused("nothing to change: give --url, --event or --all-events"));
     }
-    let update = UpdateWebhook {
-        webhook: command.id,
-        url: command.url.clone(),
-        events,
-        actor: Actor::Operator,
-        origin: Origin::default(),
+    let url = match command.url.as_ref().map(Target::read).transpose() {
+        Ok(url) => url,
+        Err(why) => return Ok(super::misused(&why)),
     };
+    let update = UpdateWebhook { webhook: command.id, url, events, actor: Actor::Operator, origin: Origin::default() };
     tell(&app.webhooks.update(update).await?, command.json.json)
 }
 
@@ -211,7 +244,7 @@ async fn test(app: &App, One { id, json }: &One) -> Outcome {
     if json.json {
         say(&format!("{}\n", json_line(&json!({ "delivered": false, "why": why.to_string() }))?))?;
     } else {
-        complain(&TestWebhookError::NotDelivered(why));
+        super::tell(&format!("not delivered: {}", printable(&why.to_string(), WHY_MAX)));
     }
     Ok(ExitCode::FAILURE)
 }
@@ -244,7 +277,7 @@ fn line(webhook: &Webhook) -> String {
     let events = if webhook.events.is_empty() { "all events".to_owned() } else { webhook.events.join(", ") };
     let status = match &webhook.status {
         WebhookStatus::Enabled => "enabled".to_owned(),
-        WebhookStatus::Disabled { at, why } => format!("disabled since {at}: {why}"),
+        WebhookStatus::Disabled { at, why } => format!("disabled since {at}: {}", printable(why, WHY_MAX)),
     };
     format!("{}  {}  {events}  {status}", webhook.id, webhook.url.as_str())
 }

@@ -222,6 +222,11 @@ impl Values {
             let problem = "must be longer than keys.publish_ahead and tokens.access_ttl together";
             return Err(self.error("keys.rotate_every", problem.to_owned()));
         }
+        if config.keys.ahead < config.sessions.revocation_staleness {
+            let problem = "must not be shorter than sessions.revocation_staleness: a replica that has not heard of the next \
+                           key refuses its tokens";
+            return Err(self.error("keys.publish_ahead", problem.to_owned()));
+        }
         let embedded = !config.database.url.expose().starts_with("postgres");
         if config.secret_key.is_none() && !embedded {
             let remedy = "PostgreSQL needs a master key that all replicas share: set SECRET_KEY, or SECRET_KEY_FILE, \

@@ -90,7 +90,7 @@ async fn a045_every_kind_of_access_token_fits_into_a_cookie_several_times() {
 #[tokio::test]
 async fn a045_an_access_token_that_does_not_fit_is_refused_and_leaves_no_session() {
     let adjust = Box::new(|settings: &mut portcullis_http::HttpSettings| {
-        let words: Vec<String> = (0..300).map(|n| format!("permission-{n}")).collect();
+        let words: Vec<String> = (0..270).map(|n| format!("permission-{n}")).collect();
         settings.first_party_scope = Scope::parse(&words.join(" ")).unwrap();
     });
     let house = House::build(Plan { adjust, signing: Some(Algorithm::Es256), ..Plan::default() }).await;

@@ -148,17 +148,21 @@ async fn each_rule_has_buckets_of_its_own_and_what_is_free_is_never_counted() {
         (Ask::post("/api/v1/auth/refresh").json(json!({})), &["refresh:unknown"]),
         (Ask::post("/oauth2/introspect").basic(CLIENT).form("token=x"), &["introspect:client:gateway"]),
         (Ask::post("/oauth2/revoke").basic(CLIENT).form("token=x"), &["introspect:client:gateway"]),
-        (Ask::post("/oauth2/introspect").form("token=x"), &["introspect:unknown"]),
+        (Ask::post("/oauth2/introspect").form("token=x"), &["client:unknown"]),
         (Ask::post("/oauth2/token").basic(CLIENT).form(CREDENTIALS), &["introspect:client:gateway"]),
-        (Ask::post("/oauth2/token").form(CREDENTIALS), &["introspect:unknown"]),
-        (Ask::post("/oauth2/token").basic(("gateway", "wrong")).form(CREDENTIALS), &["introspect:unknown"]),
+        (Ask::post("/oauth2/token").form(CREDENTIALS), &["client:unknown"]),
+        (Ask::post("/oauth2/token").basic(("gateway", "wrong")).form(CREDENTIALS), &["client:unknown"]),
         (Ask::post("/oauth2/token").form("grant_type=refresh_token&client_id=portcullis"), &["refresh:unknown"]),
         (
             Ask::post("/oauth2/token").basic(CLIENT).form("grant_type=refresh_token&refresh_token=x"),
             &["refresh:unknown", "introspect:client:gateway"],
         ),
         (Ask::get("/api/v1/revocations").basic(CLIENT), &["introspect:client:gateway"]),
-        (Ask::get("/api/v1/revocations"), &["introspect:unknown"]),
+        (Ask::get("/api/v1/revocations"), &["client:unknown"]),
+        (Ask::post("/oauth2/token").form("grant_type=password"), &["client:unknown"]),
+        (Ask::post("/oauth2/token").form("scope=x"), &["client:unknown"]),
+        (Ask::post("/oauth2/introspect").raw("text/plain", "x"), &["client:unknown"]),
+        (Ask::post("/oauth2/revoke").form("token=x&token=x"), &["client:unknown"]),
         (Ask::get("/api/v1/me"), &["other:unknown"]),
         (Ask::new(Method::HEAD, "/api/v1/me"), &["other:unknown"]),
         (Ask::get("/api/v1/me/sessions"), &["other:unknown"]),
@@ -252,20 +256,28 @@ async fn a011_clients_that_fail_to_prove_who_they_are_are_counted_by_address() {
         house.send_from("10.0.0.1", via_proxy(ask, "203.0.113.7"))
     };
     assert_eq!(let_through(20, guess).await, 5);
-    assert!(limiter.asked().iter().all(|key| key == "introspect:203.0.113.7"));
+    assert!(limiter.asked().iter().all(|key| key == "client:203.0.113.7"));
     let honest = Ask::post("/oauth2/introspect").basic(CLIENT).form("token=x");
     house.send_from("10.0.0.1", via_proxy(honest, "203.0.113.7")).await.is(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a011_guesses_at_client_secrets_are_other_requests_when_introspection_is_not_limited() {
+async fn a011_guesses_at_client_secrets_are_counted_whatever_clients_may_do() {
     let (house, limiter) = house(Quotas { introspect: None, ..ALL }).await;
     let honest = || Ask::post("/oauth2/introspect").basic(CLIENT).form("token=x");
     assert_eq!(let_through(20, |_| house.send(honest())).await, 20);
     assert!(limiter.asked().is_empty());
     let guess = |_| house.send(Ask::post("/oauth2/introspect").basic((CLIENT.0, "guess")).form("token=x"));
     assert_eq!(let_through(20, guess).await, 5);
-    assert_eq!(limiter.asked().first().map(String::as_str), Some("other:unknown"));
+    assert_eq!(limiter.asked().first().map(String::as_str), Some("client:unknown"));
+}
+
+#[tokio::test]
+async fn polls_are_other_requests_of_their_client_when_introspection_is_not_limited() {
+    let (house, limiter) = house(Quotas { introspect: None, ..ALL }).await;
+    let poll = |_| house.send(Ask::get("/api/v1/revocations").basic(CLIENT));
+    assert_eq!(let_through(8, poll).await, 5);
+    assert!(limiter.asked().iter().all(|key| key == "other:client:gateway"));
 }
 
 #[tokio::test]
@@ -283,7 +295,7 @@ async fn a077_who_guesses_too_often_does_not_reach_the_store() {
     };
     assert_eq!(let_through(20, guess).await, 5);
     assert_eq!(failures().await, 5, "what is refused by the limit is not looked up");
-    assert!(limiter.asked().iter().all(|key| key == "introspect:unknown"));
+    assert!(limiter.asked().iter().all(|key| key == "client:unknown"));
     let honest = house.send(Ask::post("/oauth2/token").basic(("orders", &secret)).form(CREDENTIALS)).await;
     honest.is(StatusCode::OK);
     assert_eq!(limiter.asked(), ["introspect:client:orders"], "and the guesses hold up nobody who has the secret");

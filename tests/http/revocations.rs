@@ -186,7 +186,7 @@ async fn a_service_that_drains_answers_those_that_wait_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_that_wait_are_all_told() {
-    const READERS: usize = 2_000;
+    const READERS: usize = 250;
     let house = Arc::new(House::new().await);
     let ada = house.user("ada").await;
     let (_, cursor) = all(&house).await;
@@ -203,6 +203,35 @@ async fn many_that_wait_are_all_told() {
     for reader in readers {
         let body = reader.await.unwrap().is(StatusCode::OK).json();
         assert_eq!(ids(&body["items"]), [ada.session.as_str()]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn b57_a_client_that_waits_in_all_its_places_is_answered_at_once_and_keeps_nobody_else_out() {
+    let house = Arc::new(House::new().await);
+    let (_, cursor) = all(&house).await;
+    let query = format!("?cursor={cursor}&wait=8");
+    let waiting: Vec<_> = (0..256)
+        .map(|_| {
+            let (house, query) = (house.clone(), query.clone());
+            tokio::spawn(async move { poll(&house, &query).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let began = Instant::now();
+    let body = poll(&house, &query).await.is(StatusCode::OK).json();
+    assert_eq!(body["items"], json!([]));
+    assert!(began.elapsed() < Duration::from_secs(4), "it did not wait");
+    let secret = house.client("orders", "").await;
+    let ada = house.user("ada").await;
+    let other = house.send(Ask::get(&format!("{FEED}{query}")).basic(("orders", &secret)));
+    let (other, ()) = tokio::join!(other, async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        log_out(&house, &ada.access).await;
+    });
+    assert_eq!(ids(&other.is(StatusCode::OK).json()["items"]), [ada.session.as_str()], "it waited, and was told");
+    for waiting in waiting {
+        waiting.await.unwrap().is(StatusCode::OK);
     }
 }
 
@@ -245,7 +274,7 @@ async fn a_poll_is_counted_by_client_and_a_failed_one_by_address() {
     let quota = Some(portcullis_domain::ports::limits::Quota { burst: 3, period: Duration::from_secs(60) });
     let adjust = move |settings: &mut HttpSettings| {
         settings.limiter = Arc::new(MemoryLimiter::new(settings.clock.clone()));
-        settings.quotas = Quotas { introspect: quota, ..Quotas::default() };
+        settings.quotas = Quotas { introspect: quota, login: quota, ..Quotas::default() };
     };
     let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
     let secret = house.client("orders", "").await;

@@ -117,6 +117,15 @@ async fn b43_a_scope_narrows_and_never_widens() {
 }
 
 #[tokio::test]
+async fn b56_a_scope_of_thousands_of_words_is_refused_unread_whoever_asks() {
+    let (house, _) = house().await;
+    let words: Vec<String> = (0..2_000).map(|number| format!("s{number}")).collect();
+    let scope = encoded(&words.join(" "));
+    let form = format!("grant_type=refresh_token&client_id=portcullis&refresh_token=x&scope={scope}");
+    refused(&house.send(post().form(&form)).await, StatusCode::BAD_REQUEST, "invalid_scope", "2,000 words");
+}
+
+#[tokio::test]
 async fn a073_there_is_no_other_grant() {
     let (house, secret) = house().await;
     for grant in [

@@ -47,7 +47,7 @@ impl Builder {
                 let base = base(self.address.as_deref().unwrap_or(&self.issuer), self.plain_http)?;
                 let refresh = Arc::new(Refresh::new(self.fetch_floor));
                 let known_address = self.address.is_some();
-                tasks.push(fetching(&issuer, base, known_address, self.plain_http, &keyring, &refresh, &self.clock)?);
+                tasks.push(fetching(&issuer, base, known_address, &keyring, &refresh, &self.clock)?);
                 Some(refresh)
             }
         };
@@ -89,14 +89,13 @@ fn fetching(
     issuer: &Arc<str>,
     base: Url,
     known_address: bool,
-    plain_http: bool,
     keyring: &Arc<Keyring>,
     refresh: &Arc<Refresh>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Task, BuildError> {
     use crate::discovery::{Keeper, Source};
 
-    let source = Source::new(issuer.clone(), base, known_address, plain_http)?;
+    let source = Source::new(issuer.clone(), base, known_address)?;
     let keeper = Keeper::new(source, keyring.clone(), refresh.clone(), clock.clone());
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
     Ok(Box::new(crate::task::Task::of(runtime.spawn(keeper.run()))))
@@ -106,7 +105,6 @@ fn fetching(
 fn fetching(
     _: &Arc<str>,
     _: Url,
-    _: bool,
     _: bool,
     _: &Arc<Keyring>,
     _: &Arc<Refresh>,

@@ -26,6 +26,7 @@ mod oauth;
 mod openapi;
 mod origin;
 mod page;
+mod places;
 mod problem;
 mod revocations;
 mod routes;

@@ -21,11 +21,13 @@ use crate::documents::digest_of;
 use crate::health::Health;
 use crate::oauth::{CLIENT_SCHEME, authenticate};
 use crate::openapi::{answered, faults, refused};
+use crate::limits;
 use crate::page::{invalid, parameter};
+use crate::places::Places;
 use crate::problem::{Code, Problem};
 use crate::routes::Routes;
 use crate::schema::instant;
-use crate::state::State;
+use crate::state::{State, Visit};
 
 /// The path of the feed.
 const REVOCATIONS: &str = "/api/v1/revocations";
@@ -41,19 +43,30 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Adds the feed.
 pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>, health: &Arc<Health>) {
-    let (state, health) = (state.clone(), health.clone());
-    let feed = make(move |request| answer(state.clone(), health.clone(), request));
+    let (state, health, places) = (state.clone(), health.clone(), Places::default());
+    let feed = make(move |request| answer(state.clone(), health.clone(), places.clone(), request));
     routes.add(Method::GET, REVOCATIONS, feed);
 }
 
-async fn answer(state: Arc<State>, health: Arc<Health>, request: Request) -> Result<Response, Problem> {
-    authenticate(&request, None).await?;
+async fn answer(
+    state: Arc<State>,
+    health: Arc<Health>,
+    places: Places,
+    request: Request,
+) -> Result<Response, Problem> {
+    let client = authenticate(&request, None).await?;
+    limits::count_poll(Visit::of(&request)?, client.id()).await?;
     let cursor = parameter(&request, "cursor")?.map(read_cursor).transpose()?;
     let wait = parameter(&request, "wait")?.map_or(Ok(LONGEST), read_wait)?;
     drop(request);
     let bulletin = match cursor {
         None => state.app.tokens.withdrawals(None)?,
-        Some(cursor) => news(&state, &health, cursor, bounded(wait, state.settings.request_timeout)).await?,
+        Some(cursor) => {
+            let place = places.take(client.id());
+            // Where there is no place to wait, the answer is at once what there is.
+            let wait = if place.is_some() { bounded(wait, state.settings.request_timeout) } else { Duration::ZERO };
+            news(&state, &health, cursor, wait).await?
+        }
     };
     let page = Page::new(bulletin, &state.app.tokens.published_keys());
     let body = serde_json::to_vec(&page).map_err(Problem::internal)?;

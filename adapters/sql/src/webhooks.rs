@@ -5,7 +5,8 @@ use portcullis_domain::ids::WebhookId;
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::ports::webhooks::WebhookRepository;
 use portcullis_domain::webhooks::{Webhook, WebhookStatus, WebhookUrl};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QueryOrder, QueryResult, QueryTrait, Value};
+use uuid::Uuid;
 
 use crate::column::{corrupt, count, instant, micros, next};
 use crate::entity::webhook::{Column, Entity, Model};
@@ -59,10 +60,22 @@ impl WebhookRepository for Unit {
 
     async fn all(&mut self) -> Result<Vec<Webhook>, StoreError> {
         let link = self.reading()?;
-        let rows = Entity::find().order_by_asc(Column::Id).all(&link).await.map_err(store_error)?;
-        let webhooks = rows.into_iter().map(webhook).collect::<Result<_, _>>()?;
+        let all = Entity::find().order_by_asc(Column::Id).build(link.get_database_backend());
+        let rows = link.query_all_raw(all).await.map_err(store_error)?;
         self.keep(link);
-        Ok(webhooks)
+        Ok(rows.iter().filter_map(readable).collect())
+    }
+}
+
+/// A row that cannot be read must not stop the others: it is left out.
+fn readable(row: &QueryResult) -> Option<Webhook> {
+    match Model::from_query_result(row, "").map_err(store_error).and_then(webhook) {
+        Ok(webhook) => Some(webhook),
+        Err(error) => {
+            let id: Option<Uuid> = row.try_get("", "id").ok();
+            tracing::error!(webhook = id.map(tracing::field::display), %error, "a webhook cannot be read: nothing is sent to it");
+            None
+        }
     }
 }
 

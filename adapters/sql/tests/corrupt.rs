@@ -4,27 +4,70 @@
 
 mod databases;
 
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use databases::samples::{announced, at, client, sent_to, signed_in, user, webhook};
 use databases::{Counter, Fresh, on_server};
 use portcullis_domain::accounts::AttemptKey;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
+use portcullis_domain::ids::WebhookId;
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Store, StoreError};
 use portcullis_domain::ports::webhooks::WebhookQueue;
+use portcullis_domain::webhooks::Webhook;
 use sqlx::{Connection, Executor};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
-async fn damage(fresh: &Fresh, sql: &'static str) {
+async fn damage(fresh: &Fresh, sql: &str) {
     match fresh {
         Fresh::Sqlite(folder) => {
             let mut connection = sqlx::SqliteConnection::connect(&folder.url()).await.unwrap();
-            connection.execute(sql).await.unwrap();
+            connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
             connection.close().await.unwrap();
         }
         Fresh::Postgres(schema) => on_server(format!("SET search_path = {}; {sql}", schema.0)).await,
     }
+}
+
+/// The errors that this thread tells the log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,6 +196,52 @@ async fn a_client_or_a_webhook_that_cannot_be_is_named_by_its_column() {
             let answer = store.begin().await.unwrap().webhooks().by_id(hook.id).await;
             assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what == column), "{column}: {answer:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_read_is_left_out_and_told_in_the_log_by_its_id_and_column() {
+    for fresh in Fresh::both().await {
+        let store = fresh.migrated().await;
+        let hooks = [1, 2, 3].map(|number| Webhook {
+            id: WebhookId::from_uuid(uuid::Uuid::from_u128(0x0190_f000_0000_7000_8000_0000_0000_0000 + number)),
+            ..webhook()
+        });
+        let mut tx = store.begin().await.unwrap();
+        for hook in &hooks {
+            tx.webhooks().insert(hook).await.unwrap();
+        }
+        tx.commit(at(1), Vec::new()).await.unwrap();
+        let mut damages = vec![
+            ("webhooks.events", "UPDATE webhooks SET events = '?' WHERE id = $"),
+            ("webhooks.url", "UPDATE webhooks SET events = '[]', url = '?token=url-canary' WHERE id = $"),
+            ("webhooks.version", "UPDATE webhooks SET url = 'https://hooks.example.com', version = -1 WHERE id = $"),
+        ];
+        // SQLite takes a text for a number: then the row is not even one of the table.
+        let id = match fresh {
+            Fresh::Sqlite(_) => {
+                damages.push(("version", "UPDATE webhooks SET version = 'seven' WHERE id = $"));
+                format!("x'{}'", hooks[1].id.as_uuid().simple())
+            }
+            Fresh::Postgres(_) => format!("'{}'", hooks[1].id),
+        };
+        for (column, sql) in damages {
+            damage(&fresh, &sql.replace('$', &id)).await;
+            let log = Log::default();
+            let guard = tracing::subscriber::set_default(log.clone());
+            let mut tx = store.begin().await.unwrap();
+            let all = tx.webhooks().all().await.unwrap();
+            drop(guard);
+            assert_eq!(all, [hooks[0].clone(), hooks[2].clone()], "{column}: the others are there");
+            assert_eq!(tx.webhooks().by_id(hooks[0].id).await.unwrap().as_ref(), Some(&hooks[0]), "{column}: it goes on");
+            let told = log.0.lock().unwrap().join("\n");
+            assert_eq!(told.lines().count(), 1, "{told}");
+            assert!(told.contains(column) && told.contains(&hooks[1].id.to_string()), "{column}: {told}");
+            assert!(!told.contains("canary"), "{told}");
+            let answer = tx.webhooks().by_id(hooks[1].id).await;
+            assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what.contains(column)), "{column}: {answer:?}");
+        }
+        assert!(store.begin().await.unwrap().webhooks().delete(hooks[1].id).await.unwrap(), "it can be deleted");
     }
 }
 

@@ -12,12 +12,14 @@ const fn v6(a: u16, b: u16, c: u16, length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), length)
 }
 
-/// IANA's IPv4 Special-Purpose Address Registry (RFC 6890), multicast (RFC 5771) and the reserved rest.
-const SPECIAL_V4: [Ipv4Net; 15] = [
+/// IANA's IPv4 Special-Purpose Address Registry (RFC 6890), multicast (RFC 5771) and the reserved rest; and Azure's
+/// host, which serves each machine its secrets and is public by its number only.
+const SPECIAL_V4: [Ipv4Net; 16] = [
     v4(0, 0, 0, 0, 8),
     v4(10, 0, 0, 0, 8),
     v4(100, 64, 0, 0, 10),
     v4(127, 0, 0, 0, 8),
+    v4(168, 63, 129, 16, 32),
     v4(169, 254, 0, 0, 16),
     v4(172, 16, 0, 0, 12),
     v4(192, 0, 0, 0, 24),
@@ -123,6 +125,8 @@ mod tests {
             "100.128.0.0",
             "126.255.255.255",
             "128.0.0.0",
+            "168.63.129.15",
+            "168.63.129.17",
             "169.253.255.255",
             "169.255.0.0",
             "172.15.255.255",
@@ -174,6 +178,25 @@ mod tests {
         ] {
             assert!(!admits(&[], address), "{address}");
         }
+    }
+
+    #[test]
+    fn b45_the_metadata_services_of_the_clouds_are_refused() {
+        for address in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::ffff:168.63.129.16",
+            "::ffff:169.254.169.254",
+        ] {
+            assert!(!admits(&[], address), "{address}");
+        }
+        assert!(!admits(&["64:ff9b::/96"], "64:ff9b::168.63.129.16"), "nor by way of a translation");
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Accounts {
         let mut effects = vec![Effect::publish(event, &cmd.origin)];
         effects.extend(revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin));
         tx.commit(now, effects).await?;
-        self.revocations.remember(&ended);
+        self.revocations.remember(&ended, now);
         Ok(true)
     }
 }

@@ -45,7 +45,7 @@ impl Accounts {
         let event = Event::UserDeleted { user_id: cmd.user };
         effects.push(Effect::publish(event, &cmd.origin));
         tx.commit(now, effects).await?;
-        self.revocations.remember(&ended);
+        self.revocations.remember(&ended, now);
         Ok(true)
     }
 }

@@ -75,7 +75,7 @@ impl Clients {
         let event = Event::ClientDeleted { client_id: id.clone(), until: self.outlived(now) };
         tx.commit(now, vec![Effect::publish(event, origin)]).await?;
         let deleted = Client { version: changed.version + 1, ..changed };
-        self.revocations.log.note_client(&deleted, self.outlived(now));
+        self.revocations.log.note_client(&deleted, self.outlived(now), now);
         self.directory.learn(vec![deleted]);
         Ok(())
     }

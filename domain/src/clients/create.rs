@@ -52,7 +52,7 @@ impl Clients {
         if cmd.name.as_ref().is_some_and(|name| !fine(name)) {
             return Err(CreateClientError::Name);
         }
-        if let Some(id) = cmd.id.as_ref().filter(|id| self.is_reserved(id)) {
+        if let Some(id) = cmd.id.as_ref().filter(|id| self.is_reserved(id.as_str())) {
             return Err(CreateClientError::Reserved(id.clone()));
         }
         let id = match cmd.id {

@@ -76,7 +76,7 @@ impl Clients {
         let event =
             Event::TokenRevoked { token_id: claims.id, client_id: claims.client_id.clone(), until: revocation.until };
         tx.commit(now, vec![Effect::publish(event, origin)]).await?;
-        self.revocations.remember(&[revocation]);
+        self.revocations.remember(&[revocation], now);
         Ok(())
     }
 }

@@ -76,7 +76,7 @@ impl Clients {
         let now = self.clock.now();
         for client in &changed {
             if let Some(until) = client.deleted_at.map(|at| self.outlived(at)).filter(|until| *until > now) {
-                self.revocations.log.note_client(client, until);
+                self.revocations.log.note_client(client, until, now);
             }
         }
         self.directory.learn(changed);
@@ -89,8 +89,8 @@ impl Clients {
         at.plus(self.access_tokens.access_ttl()).plus(Duration::from_secs(60))
     }
 
-    fn is_reserved(&self, id: &ClientId) -> bool {
-        self.reserved.iter().any(|reserved| reserved == id.as_str())
+    fn is_reserved(&self, id: &str) -> bool {
+        self.reserved.iter().any(|reserved| reserved == id)
     }
 
     fn digest(&self, id: &str, secret: &str) -> SecretDigest {

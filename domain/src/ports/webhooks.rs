@@ -27,7 +27,7 @@ pub trait WebhookRepository: Send {
     /// The webhook, every field as it was written.
     async fn by_id(&mut self, id: WebhookId) -> Result<Option<Webhook>, StoreError>;
 
-    /// All of them, by id.
+    /// All of them, by id. A row that cannot be read is left out, and told in the log.
     async fn all(&mut self) -> Result<Vec<Webhook>, StoreError>;
 }
 
@@ -44,8 +44,8 @@ pub struct WebhookDelivery {
 /// keeps no order: a webhook that fails holds up nothing but itself.
 #[async_trait]
 pub trait WebhookQueue: Send + Sync {
-    /// Takes up to `limit` that are due, and of these at most `each` of one webhook, until `at + lease`, the oldest
-    /// first. Two claimers MUST NOT share one while its lease holds; a lease that ran out frees it.
+    /// Takes up to `limit` that are due, and of these at most `each` of one webhook, until `at + lease`, those first that
+    /// have been due longest. Two claimers MUST NOT share one while its lease holds; a lease that ran out frees it.
     async fn claim(
         &self,
         limit: u32,

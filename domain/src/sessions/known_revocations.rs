@@ -24,12 +24,12 @@ impl KnownRevocations {
         Self { list, log: RevocationLog::new(replica), freshness: Freshness::new(bound) }
     }
 
-    /// Remembers revocations that were committed, here or elsewhere: from here on they hold.
-    pub fn remember(&self, revocations: &[Revocation]) {
+    /// Remembers, at `now`, revocations that were committed, here or elsewhere: from here on they hold.
+    pub fn remember(&self, revocations: &[Revocation], now: Timestamp) {
         for revocation in revocations {
             self.list.revoke(revocation.grant, revocation.until);
         }
-        self.log.note(revocations);
+        self.log.note(revocations, now);
     }
 
     /// Whether a token of this grant is to be refused.

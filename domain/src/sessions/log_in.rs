@@ -195,8 +195,8 @@ impl Sessions {
         effects.extend(revoked_events(owner, &replaced, RevocationReason::Displaced, &cmd.origin));
         effects.push(Effect::publish(event, &cmd.origin));
         tx.commit(now, effects).await?;
-        self.revocations.remember(&ended);
-        self.revocations.remember(&replaced);
+        self.revocations.remember(&ended, now);
+        self.revocations.remember(&replaced, now);
         let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
         let device_token = device.token(user.id, proof, now, self.attempts.mac());
         Ok(Attempt::Started(Box::new(SignedIn { user, pair, device_token })))

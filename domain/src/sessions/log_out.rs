@@ -60,7 +60,7 @@ impl Sessions {
         let act = AuditEntry::new(now, &*self.random, Actor::User(caller.user), Action::RevokeAll, &origin);
         tx.audit().append(act.on(caller.user).in_session(caller.session)).await?;
         tx.commit(now, revoked_events(caller.user, &ended, revoked.reason, &origin)).await?;
-        self.revocations.remember(&ended);
+        self.revocations.remember(&ended, now);
         Ok(())
     }
 
@@ -71,7 +71,7 @@ impl Sessions {
         let session = tx.sessions().by_id(cmd.session).await?.filter(|session| session.user == cmd.user);
         if session.as_ref().is_some_and(|session| session.revoked.is_some()) {
             // Another replica was first, or an answer was lost: from here on this one knows too.
-            self.revocations.remember(&self.policy.revocations(&[cmd.session], now));
+            self.revocations.remember(&self.policy.revocations(&[cmd.session], now), now);
         }
         let live = session.is_some_and(|session| session.is_live(now));
         if !live || !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
@@ -82,7 +82,7 @@ impl Sessions {
         let act = AuditEntry::new(now, &*self.random, cmd.actor, Action::Revoke, &cmd.origin);
         tx.audit().append(act.on(cmd.user).in_session(cmd.session).with(cmd.reason.as_str())).await?;
         tx.commit(now, revoked_events(cmd.user, &ended, cmd.reason, &cmd.origin)).await?;
-        self.revocations.remember(&ended);
+        self.revocations.remember(&ended, now);
         Ok(true)
     }
 }

@@ -14,16 +14,32 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 const PURGE_BATCH: u32 = 1_000;
 
 impl Sessions {
-    /// Learns which sessions were revoked, here or by another replica, since `last` (`None`: all that matter), and
-    /// returns the instant to go on from.
+    /// Learns what was revoked, here or by another replica, since `last` (`None`: all that matter), and returns the instant
+    /// to go on from.
     pub async fn learn_revocations(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
         let now = self.clock.now();
+        self.read_revocations(last, now).await?;
+        self.vouch(now);
+        Ok(now)
+    }
+
+    /// Remembers what was revoked since `last`.
+    pub(crate) async fn read_revocations(&self, last: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
         let mut tx = self.store.begin().await?;
         let news = tx.revocations().since(from, now).await?;
-        self.revocations.remember(&news);
+        self.revocations.remember(&news, now);
+        Ok(())
+    }
+
+    /// The present instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// From here on this replica vouches for what it knows: everything committed before `now` is known.
+    pub(crate) fn vouch(&self, now: Timestamp) {
         self.revocations.learned(now);
-        Ok(now)
     }
 
     /// Forgets sessions that ended long ago, revocations that no token can outlive, and old failed attempts; how many rows

@@ -117,7 +117,7 @@ impl Sessions {
                 let mut effects = vec![Effect::publish(event, &cmd.origin)];
                 effects.extend(revoked_events(session.user, &ended, revoked.reason, &cmd.origin));
                 tx.commit(now, effects).await?;
-                self.revocations.remember(&ended);
+                self.revocations.remember(&ended, now);
                 Err(RefreshError::Reused)
             }
         }

@@ -81,19 +81,26 @@ pub struct RevocationLog {
     more: Event,
 }
 
+/// A line, and when it was noted here: the clock of whoever revoked may be far behind.
+struct Noted {
+    line: Withdrawal,
+    at: Timestamp,
+}
+
 #[derive(Default)]
 struct Lines {
     last: u64,
-    by_line: BTreeMap<u64, Withdrawal>,
+    by_line: BTreeMap<u64, Noted>,
     line_of: HashMap<Withdrawn, u64>,
     /// The sum that was asked for last, until the lines change: those who wait all ask for the same one.
     young: Option<(Timestamp, u64)>,
 }
 
 impl Lines {
-    /// The lines about what was revoked at `from` or later.
+    /// The lines about what was revoked, or noted here, at `from` or later.
     fn since(&self, from: Timestamp) -> impl Iterator<Item = &Withdrawal> {
-        self.by_line.values().filter(move |line| line.at >= from)
+        let young = move |line: &&Noted| line.at.max(line.line.at) >= from;
+        self.by_line.values().filter(young).map(|noted| &noted.line)
     }
 
     /// The lines that are young at `at`, as a sum that does not depend on their order.
@@ -118,25 +125,25 @@ impl RevocationLog {
         Self { replica, lines: Mutex::default(), more: Event::new() }
     }
 
-    /// Notes revocations of sessions and tokens; those that are there already change nothing.
-    pub fn note(&self, revocations: &[Revocation]) {
+    /// Notes, at `now`, revocations of sessions and tokens; those that are there already change nothing.
+    pub fn note(&self, revocations: &[Revocation], now: Timestamp) {
         let line = |revocation: &Revocation| Withdrawal {
             what: Withdrawn::Grant(revocation.grant),
             at: revocation.at,
             until: revocation.until,
         };
-        self.add(revocations.iter().map(line));
+        self.add(revocations.iter().map(line), now);
     }
 
-    /// Notes the end of a client, whose last token expires at `until`.
-    pub fn note_client(&self, client: &Client, until: Timestamp) {
+    /// Notes, at `now`, the end of a client, whose last token expires at `until`.
+    pub fn note_client(&self, client: &Client, until: Timestamp, now: Timestamp) {
         let at = client.deleted_at.unwrap_or(client.updated_at);
-        self.add([Withdrawal { what: Withdrawn::Client(client.id.as_str().to_owned()), at, until }]);
+        self.add([Withdrawal { what: Withdrawn::Client(client.id.as_str().to_owned()), at, until }], now);
     }
 
-    /// Notes that a key was withdrawn at `at`; its last token would have expired at `until`.
-    pub fn note_key(&self, kid: &str, at: Timestamp, until: Timestamp) {
-        self.add([Withdrawal { what: Withdrawn::Key(kid.to_owned()), at, until }]);
+    /// Notes, at `now`, that a key was withdrawn at `at`; its last token would have expired at `until`.
+    pub fn note_key(&self, kid: &str, at: Timestamp, until: Timestamp, now: Timestamp) {
+        self.add([Withdrawal { what: Withdrawn::Key(kid.to_owned()), at, until }], now);
     }
 
     /// Everything that matters at `now` and came after `cursor` (`None`: everything), the oldest first, and how far
@@ -147,12 +154,12 @@ impl RevocationLog {
         let matters = |line: &&Withdrawal| line.until > now;
         let news = match cursor {
             Some(cursor) if cursor.replica == self.replica => {
-                let rest = lines.by_line.range(cursor.line.saturating_add(1)..).map(|(_, line)| line);
+                let rest = lines.by_line.range(cursor.line.saturating_add(1)..).map(|(_, noted)| &noted.line);
                 rest.filter(matters).cloned().collect()
             }
             Some(cursor) if cursor.young == lines.young(cursor.at) => Vec::new(),
             Some(cursor) => lines.since(cursor.at.minus(OVERLAP)).filter(matters).cloned().collect(),
-            None => lines.by_line.values().filter(matters).cloned().collect(),
+            None => lines.by_line.values().map(|noted| &noted.line).filter(matters).cloned().collect(),
         };
         let young = lines.young(complete);
         (news, Cursor { replica: self.replica, line: lines.last, at: complete, young })
@@ -173,16 +180,16 @@ impl RevocationLog {
         let mut lines = self.lock();
         let Lines { by_line, line_of, young, .. } = &mut *lines;
         *young = None;
-        by_line.retain(|_, line| {
-            let stays = line.until > now;
+        by_line.retain(|_, noted| {
+            let stays = noted.line.until > now;
             if !stays {
-                line_of.remove(&line.what);
+                line_of.remove(&noted.line.what);
             }
             stays
         });
     }
 
-    fn add(&self, news: impl IntoIterator<Item = Withdrawal>) {
+    fn add(&self, news: impl IntoIterator<Item = Withdrawal>, now: Timestamp) {
         let mut lines = self.lock();
         let before = lines.last;
         for line in news {
@@ -192,7 +199,7 @@ impl RevocationLog {
             lines.last += 1;
             let number = lines.last;
             lines.line_of.insert(line.what.clone(), number);
-            lines.by_line.insert(number, line);
+            lines.by_line.insert(number, Noted { line, at: now });
         }
         let grew = lines.last > before;
         if grew {

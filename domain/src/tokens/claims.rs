@@ -1,5 +1,6 @@
 //! What an access token says (RFC 9068 §2.2).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::Timestamp;
@@ -70,23 +71,30 @@ pub struct Scope(Vec<String>);
 
 /// The text is not a space-separated list of scope values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is a list of printable ASCII words separated by single spaces")]
+#[error("a scope is a list of printable ASCII words separated by single spaces, of at most 4096 bytes")]
 pub struct NotAScope;
 
 impl Scope {
-    /// Reads a space-separated list; the empty text is the empty scope.
+    /// The most bytes of a scope: whoever asks for one need not have proved anything yet.
+    pub const MAX: usize = 4_096;
+
+    /// Reads a space-separated list of at most [`Scope::MAX`] bytes; the empty text is the empty scope.
     pub fn parse(text: &str) -> Result<Self, NotAScope> {
         let mut values: Vec<String> = Vec::new();
         if text.is_empty() {
             return Ok(Self(values));
         }
+        if text.len() > Self::MAX {
+            return Err(NotAScope);
+        }
+        let mut seen = HashSet::new();
         for value in text.split(' ') {
             // RFC 6749 appendix A.4: %x21 / %x23-5B / %x5D-7E
             let fine = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
             if value.is_empty() || !value.bytes().all(fine) {
                 return Err(NotAScope);
             }
-            if !values.iter().any(|known| known == value) {
+            if seen.insert(value) {
                 values.push(value.to_owned());
             }
         }

@@ -144,7 +144,7 @@ impl Tokens {
             if let Some(at) = key.retires_at {
                 let until = KeySchedule::outlived(at, self.access_ttl);
                 if until > now {
-                    self.revocations.log.note_key(&key.kid, at, until);
+                    self.revocations.log.note_key(&key.kid, at, until, now);
                 }
             }
         }
@@ -180,7 +180,7 @@ impl Tokens {
             self.keys.install(keys)?;
             in_use.keys = terms;
             in_use.times += 1;
-            // Verifiers that wait are told that there are other keys.
+            // Verifiers that wait for news learn that there are other keys.
             self.revocations.log.wake();
         }
         sealed.map_or(Ok(true), |kid| Err(KeysError::Sealed { kid }))

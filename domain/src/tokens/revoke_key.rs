@@ -70,8 +70,9 @@ impl Tokens {
                     let taken = self.take_stored_keys().await;
                     // Whatever came of that, verifiers are told.
                     let until = KeySchedule::outlived(revoked.at, self.access_ttl);
-                    if until > self.clock.now() {
-                        self.revocations.log.note_key(kid, revoked.at, until);
+                    let now = self.clock.now();
+                    if until > now {
+                        self.revocations.log.note_key(kid, revoked.at, until, now);
                     }
                     taken?;
                     return Ok(revoked);

@@ -14,7 +14,9 @@ use crate::ports::store::{Store, StoreError};
 use crate::ports::webhooks::{WebhookQueue, WebhookSender};
 
 use super::lanes::Lanes;
-use super::{Errand, Outcome, Webhook, WebhookDirectory};
+use super::pace::Pace;
+use super::errand::Found;
+use super::{Errand, Outcome, WebhookDirectory};
 
 /// How the courier works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,8 @@ pub struct CourierSettings {
     pub each: u32,
     /// How long a claim holds; longer than a delivery may wait for its turn and for its answer.
     pub lease: Duration,
-    /// A webhook is disabled when an event could not be delivered to it for so long.
+    /// A webhook is disabled when an event could not be delivered to it for so long, or when it takes events that are
+    /// older and does not catch up within a 24th of it (at least a minute).
     pub give_up_after: Duration,
 }
 
@@ -56,6 +59,7 @@ pub struct Courier {
     pub(super) issuer: String,
     pub(super) settings: CourierSettings,
     pub(super) lanes: Arc<Lanes>,
+    pub(super) pace: Pace,
 }
 
 impl Courier {
@@ -72,7 +76,8 @@ impl Courier {
         settings: CourierSettings,
     ) -> Self {
         let lanes = Arc::new(Lanes::new(settings.each));
-        Self { store, queue, sender, vault, clock, random, directory, issuer, settings, lanes }
+        let pace = Pace::default();
+        Self { store, queue, sender, vault, clock, random, directory, issuer, settings, lanes, pace }
     }
 
     /// Claims what is due, at most `room`: each is to be [`run`](Courier::run) at once, beside the others.
@@ -82,14 +87,22 @@ impl Courier {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
-        let mut webhooks: HashMap<WebhookId, Option<Arc<Webhook>>> = HashMap::new();
+        let mut webhooks: HashMap<WebhookId, Found> = HashMap::new();
         let mut errands = Vec::with_capacity(claimed.len());
         let mut tx = self.store.begin().await?;
         for waiting in claimed {
             let webhook = match webhooks.get(&waiting.webhook) {
                 Some(known) => known.clone(),
                 None => {
-                    let found = tx.webhooks().by_id(waiting.webhook).await?.map(Arc::new);
+                    let found = match tx.webhooks().by_id(waiting.webhook).await {
+                        Ok(webhook) => Ok(webhook.map(Arc::new)),
+                        // The others go on, in a unit of work of their own: this one is over.
+                        Err(StoreError::Corrupt(column)) => {
+                            tx = self.store.begin().await?;
+                            Err(column)
+                        }
+                        Err(error) => return Err(error),
+                    };
                     webhooks.insert(waiting.webhook, found.clone());
                     found
                 }

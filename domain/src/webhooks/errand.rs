@@ -18,10 +18,16 @@ use super::{Courier, Webhook, WebhookStatus, backoff, secret};
 /// The pause of a delivery to a webhook that has enough to do.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// A claimed delivery, with its webhook as it was at that moment; none when it is deleted.
+/// Why a webhook that never fails is sent to no more.
+const TOO_SLOW: &str = "it takes events more slowly than they happen, and too late (webhooks.give_up_after)";
+
+/// A webhook as it was at the moment of the claim, none when it is deleted, or the column that cannot be read.
+pub(super) type Found = Result<Option<Arc<Webhook>>, String>;
+
+/// A claimed delivery, with its webhook as it was at that moment.
 pub struct Errand {
     pub(super) waiting: WebhookDelivery,
-    pub(super) webhook: Option<Arc<Webhook>>,
+    pub(super) webhook: Found,
     /// None when too many others are on their way there.
     pub(super) place: Option<Place>,
 }
@@ -55,7 +61,7 @@ pub enum Outcome {
     PutOff,
     /// Its webhook is deleted or disabled: it is sent no more.
     Dropped,
-    /// It failed for the last time, for this reason: its webhook is disabled from here on.
+    /// It failed for the last time, or went through far too late, for this reason: its webhook is disabled from here on.
     Disabled(String),
 }
 
@@ -63,6 +69,14 @@ impl Courier {
     /// Does it. An error means that the store is away: the delivery is claimed again when its lease has run out.
     pub async fn run(&self, errand: Errand) -> Result<Outcome, StoreError> {
         let Errand { waiting, webhook, place } = errand;
+        let webhook = match webhook {
+            Ok(webhook) => webhook,
+            Err(column) => {
+                let why = format!("the webhook cannot be read ({column})");
+                self.try_again(&waiting, self.clock.now(), &why).await?;
+                return Ok(Outcome::Failed(why));
+            }
+        };
         let is_live = |webhook: &Arc<Webhook>| webhook.is_enabled() && !self.directory.has_disabled(webhook);
         let Some(webhook) = webhook.filter(is_live) else {
             self.queue.done(waiting.webhook, waiting.delivery.id).await?;
@@ -76,7 +90,7 @@ impl Courier {
         match sent {
             Ok(()) => {
                 self.queue.done(webhook.id, waiting.delivery.id).await?;
-                Ok(Outcome::Sent)
+                self.taken(&waiting, &webhook).await
             }
             Err(error) => self.failed(&waiting, &webhook, &error).await,
         }
@@ -90,6 +104,18 @@ impl Courier {
         let body = body.map_err(|error| unsendable(&error))?;
         let id = waiting.delivery.id;
         self.sender.send(&WebhookMessage { url: &webhook.url, id, at, body: &body, secrets: &secrets }).await
+    }
+
+    /// It has gone through. A webhook that takes everything too late is disabled like one that fails: what waits for it
+    /// would grow without end.
+    async fn taken(&self, waiting: &WebhookDelivery, webhook: &Webhook) -> Result<Outcome, StoreError> {
+        let (now, occurred) = (self.clock.now(), waiting.delivery.occurred_at);
+        if self.pace.is_lost(webhook.id, occurred, now, self.settings.give_up_after)
+            && self.disable(webhook, "failing", TOO_SLOW, now).await?
+        {
+            return Ok(Outcome::Disabled(TOO_SLOW.to_owned()));
+        }
+        Ok(Outcome::Sent)
     }
 
     async fn put_off(&self, waiting: &WebhookDelivery) -> Result<Outcome, StoreError> {
@@ -149,6 +175,7 @@ impl Courier {
         tx.commit(now, vec![Effect::publish(event, &origin)]).await?;
         self.directory.note(&Webhook { version: disabled.version + 1, ..disabled });
         self.lanes.forget(webhook.id);
+        self.pace.forget(webhook.id);
         self.queue.discard(webhook.id).await?;
         Ok(true)
     }

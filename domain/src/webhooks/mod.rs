@@ -8,6 +8,7 @@ mod directory;
 mod errand;
 mod fan_out;
 mod lanes;
+mod pace;
 mod pattern;
 mod ping;
 mod rotate;

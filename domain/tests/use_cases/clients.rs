@@ -336,6 +336,16 @@ async fn an_unknown_client_costs_what_a_wrong_secret_costs_a010() {
 }
 
 #[tokio::test]
+async fn a_guess_at_a_client_of_the_configuration_is_on_record_whatever_its_id_looks_like() {
+    let mut settings = settings(policy());
+    settings.reserved_clients.push("Legacy Gateway".to_owned());
+    let world = World::with_settings(settings, |_| {}).await;
+    assert!(!proves(&world.app, "Legacy Gateway", "wrong").await);
+    let entry = world.acts().await.pop().expect("an entry");
+    assert_eq!(entry.detail.as_deref(), Some("Legacy Gateway"));
+}
+
+#[tokio::test]
 async fn who_is_known_is_confirmed_without_the_store() {
     let (world, fault) = faulty_world().await;
     let (_, secret) = client(&world, "orders", "").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portcullis_domain::app::Settings;
 use portcullis_domain::sessions::{Freshness, Stale};
-use portcullis_domain::tokens::{AuthenticateError, TokenKind};
+use portcullis_domain::tokens::{Algorithm, AuthenticateError, SigningKey, TokenKind};
 use portcullis_domain::{App, Failure, Timestamp};
 use portcullis_memory::MemoryRevocations;
 
@@ -133,4 +133,38 @@ fn an_earlier_look_does_not_make_knowledge_older() {
     assert!(!freshness.is_stale(at(105)) && freshness.is_stale(at(105).plus(MICRO)));
     assert!(!freshness.is_stale(at(0)), "a clock that was set back makes nothing stale");
     assert!(!Freshness::new(None).is_stale(at(i64::MAX)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_learned_keeps_no_revocation_from_being_known() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    let (token, replica) = (pair.access_token.expose(), replica(&world, Some(5 * SECOND)));
+    let mut last = replica.learn(None).await.expect("a look");
+    let sealed_elsewhere = SigningKey {
+        kid: "sealed-elsewhere".to_owned(),
+        algorithm: Algorithm::Es256,
+        ordinal: 99,
+        public: Vec::new(),
+        sealed_private: b"under another master key".to_vec(),
+        created_at: world.now(),
+        activates_at: world.now().plus(24 * 60 * MINUTE),
+        retires_at: None,
+    };
+    let mut tx = world.ports.store.begin().await.expect("a unit of work");
+    tx.keys().insert(&sealed_elsewhere).await.expect("a key");
+    tx.commit(world.now(), Vec::new()).await.expect("a commit");
+    assert_eq!(verdict(&replica, token), Verdict::Accepted);
+    world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
+
+    assert!(replica.learn(Some(last)).await.is_err(), "the operator hears of the key");
+    assert_eq!(verdict(&replica, token), Verdict::Refused, "and the revocation is known all the same");
+    let other = world.log_in("ann").await;
+    world.clock.advance(5 * SECOND + MICRO);
+    assert_eq!(verdict(&replica, other.access_token.expose()), Verdict::Unavailable, "but nobody vouches for the rest");
+    let mut tx = world.ports.store.begin().await.expect("a unit of work");
+    assert!(tx.keys().delete("sealed-elsewhere").await.expect("an answer"));
+    tx.commit(world.now(), Vec::new()).await.expect("a commit");
+    last = replica.learn(Some(last)).await.expect("a look");
+    assert_eq!((verdict(&replica, other.access_token.expose()), last), (Verdict::Accepted, world.now()));
 }

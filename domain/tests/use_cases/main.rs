@@ -35,6 +35,8 @@ mod vectors;
 mod webhooks;
 mod webhooks_courier;
 mod webhooks_lanes;
+mod webhooks_pace;
 mod webhooks_secrets;
+mod webhooks_unreadable;
 mod withdrawals;
 mod world;

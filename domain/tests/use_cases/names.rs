@@ -283,3 +283,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_scope_has_at_most_4096_bytes_b56() {
+    let fits = ["a".repeat(2_047), "b".repeat(2_048)].join(" ");
+    assert_eq!(Scope::parse(&fits).map(|scope| scope.values().len()), Ok(2));
+    assert!(Scope::parse(&format!("{fits}b")).is_err());
+}

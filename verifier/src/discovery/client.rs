@@ -58,13 +58,20 @@ pub(crate) fn innermost(error: &reqwest::Error) -> String {
     why.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-/// Follows no redirects: keys come from where they are said to be.
-pub(crate) fn client(plain_http: bool) -> Result<Client, BuildError> {
-    Client::builder()
+/// For what is below `base`, and whatever that leads to over https. It follows no redirects: keys come from where they
+/// are said to be.
+pub(crate) fn client(base: &Url) -> Result<Client, BuildError> {
+    let is_plain = base.scheme() == "http";
+    let mut builder = Client::builder();
+    if is_plain {
+        // A proxy of the environment would read the secret and could put its own keys in: only https keeps it out.
+        builder = builder.no_proxy();
+    }
+    builder
         .redirect(redirect::Policy::none())
         .timeout(TIMEOUT)
         .connect_timeout(TIMEOUT)
-        .https_only(!plain_http)
+        .https_only(!is_plain)
         .pool_max_idle_per_host(1)
         .user_agent(concat!("portcullis-verifier/", env!("CARGO_PKG_VERSION")))
         .build()

@@ -46,8 +46,8 @@ struct Document {
 }
 
 impl Source {
-    pub(crate) fn new(issuer: Arc<str>, base: Url, known_address: bool, plain_http: bool) -> Result<Self, BuildError> {
-        let client = client::client(plain_http || base.scheme() == "http")?;
+    pub(crate) fn new(issuer: Arc<str>, base: Url, known_address: bool) -> Result<Self, BuildError> {
+        let client = client::client(&base)?;
         let document =
             |path, read: Reader| Document { url: metadata::below(&base, path), etag: None, keys: None, read };
         let jwks = document(".well-known/jwks.json", read_jwks);

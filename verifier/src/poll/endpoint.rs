@@ -38,7 +38,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn new(issuer: &str, id: &str, secret: &str, plain_http: bool) -> Result<Self, PollFeedError> {
         let issuer = base(issuer, plain_http).map_err(|_| PollFeedError::Url)?;
-        let http = client(plain_http || issuer.scheme() == "http").map_err(|error| match error {
+        let http = client(&issuer).map_err(|error| match error {
             BuildError::Client(why) => PollFeedError::Client(why),
             other => PollFeedError::Client(other.to_string()),
         })?;

@@ -1,5 +1,6 @@
 //! One question after the other, for as long as the verifier lives.
 
+use std::cmp::max;
 use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
@@ -26,6 +27,16 @@ const REFUSED: Duration = Duration::from_secs(60);
 /// Who accepts stale tokens is told so from here on.
 const BEHIND: Duration = Duration::from_secs(60);
 
+/// Up to when everything is known.
+struct Reach {
+    /// By the issuer's clock, in seconds since 1970. No answer takes it back.
+    complete_until: i64,
+    /// How far behind the issuer itself was when it said so.
+    behind: Duration,
+    /// The uptime at which an answer reached so far for the first time.
+    at: Duration,
+}
+
 /// How far it has read, and how that went.
 pub(crate) struct Listening {
     endpoint: Endpoint,
@@ -33,8 +44,8 @@ pub(crate) struct Listening {
     cursor: Option<String>,
     /// The fingerprint of the issuer's keys.
     keys: Option<String>,
-    /// When there last was an answer, and how far behind that was.
-    heard: Option<(Instant, Duration)>,
+    /// `None` before the first answer.
+    reach: Option<Reach>,
     backoff: Backoff,
     /// What the log was told last.
     told: Option<String>,
@@ -43,7 +54,7 @@ pub(crate) struct Listening {
 impl Listening {
     pub(crate) fn new(endpoint: Endpoint, sink: FeedSink) -> Self {
         let backoff = Backoff::new(SHORTEST);
-        Self { endpoint, sink, cursor: None, keys: None, heard: None, backoff, told: None }
+        Self { endpoint, sink, cursor: None, keys: None, reach: None, backoff, told: None }
     }
 
     /// Until it is aborted.
@@ -58,12 +69,30 @@ impl Listening {
         }
     }
 
-    /// Twice within the bound beyond which tokens are refused, so that one late answer is none too many.
+    /// Twice within the bound, so that one late answer is none too many; sooner when what is known comes near it.
     fn wait(&self) -> Duration {
+        let bound = self.bound();
+        let left = bound.saturating_sub(self.stuck());
+        (bound / 2).min(left).clamp(Duration::from_secs(1), LONGEST_WAIT)
+    }
+
+    /// What is older is stale.
+    fn bound(&self) -> Duration {
         match self.sink.staleness {
-            Staleness::Accept => LONGEST_WAIT,
-            Staleness::RefuseBeyond(bound) => (bound / 2).clamp(Duration::from_secs(1), LONGEST_WAIT),
+            Staleness::Accept => BEHIND,
+            Staleness::RefuseBeyond(bound) => bound,
         }
+    }
+
+    /// How long no answer has reached further, by our own uptime: an old answer that comes again and again from a cache
+    /// has an old `Date` as well, and looks as fresh as on its first day.
+    fn stuck(&self) -> Duration {
+        self.reach.as_ref().map_or(Duration::ZERO, |reach| self.sink.clock.uptime().saturating_sub(reach.at))
+    }
+
+    /// How old what is known is.
+    fn age(&self) -> Duration {
+        self.reach.as_ref().map_or(Duration::ZERO, |reach| self.stuck() + reach.behind)
     }
 
     /// Takes an answer in; the pause after it.
@@ -82,15 +111,16 @@ impl Listening {
             self.sink.fetch_keys();
         }
         self.keys = Some(keys);
-        self.heard = Some((Instant::now(), behind));
+        if self.reach.as_ref().is_none_or(|known| known.complete_until < complete_until) {
+            self.reach = Some(Reach { complete_until, behind, at: self.sink.clock.uptime() });
+        }
         self.backoff.reset();
-        let bound = match self.sink.staleness {
-            Staleness::Accept => BEHIND,
-            Staleness::RefuseBeyond(bound) => bound,
-        };
-        if behind > bound {
-            self.sink.lost(behind);
+        if behind > self.bound() {
+            self.sink.lost(max(behind, self.age()));
             self.tell(format!("the issuer itself has not heard for {} s", behind.as_secs()));
+        } else if self.stuck() > self.bound() {
+            self.sink.lost(self.age());
+            self.tell("its answers have not gone on for longer than the bound: a cache may repeat old ones".to_owned());
         } else {
             self.sink.caught_up();
             self.told = None;
@@ -101,7 +131,7 @@ impl Listening {
     /// Notes that there is no answer; the pause after it.
     fn fail(&mut self, why: NoAnswer) -> Duration {
         // Nobody knows what was revoked since the last answer.
-        self.sink.lost(self.heard.map_or(Duration::ZERO, |(at, behind)| at.elapsed() + behind));
+        self.sink.lost(self.age());
         match why {
             NoAnswer::Refused(status) => {
                 tracing::error!(

@@ -15,6 +15,7 @@ mod ours;
 mod poem_service;
 mod poll;
 mod poll_server;
+mod proxied;
 mod rabbit;
 mod revoked;
 mod stale;

@@ -88,8 +88,12 @@ impl PollServer {
 
     /// A good reply, given at noon.
     pub(crate) fn tell(&self, items: &[Value], cursor: &str) {
-        let date = "Date: Thu, 01 Jan 2026 12:00:00 GMT\r\n".to_owned();
-        self.reply(Reply::Say(200, date, bulletin(items, cursor).to_string()));
+        self.tell_at(0, items, cursor);
+    }
+
+    /// A good reply, given so many seconds after noon, less than an hour.
+    pub(crate) fn tell_at(&self, seconds: u64, items: &[Value], cursor: &str) {
+        self.reply(told_at(seconds, items, cursor));
     }
 
     pub(crate) fn questions(&self) -> Vec<Question> {
@@ -104,6 +108,14 @@ impl PollServer {
     pub(crate) fn taken(&self) -> usize {
         *self.desk.taken.lock().unwrap()
     }
+}
+
+/// A good reply, given so many seconds after noon, less than an hour.
+pub(crate) fn told_at(seconds: u64, items: &[Value], cursor: &str) -> Reply {
+    let time = format!("12:{:02}:{:02}", seconds / 60, seconds % 60);
+    let mut body = bulletin(items, cursor);
+    body["complete_until"] = json!(format!("2026-01-01T{time}.25Z"));
+    Reply::Say(200, format!("Date: Thu, 01 Jan 2026 {time} GMT\r\n"), body.to_string())
 }
 
 /// What the issuer says at noon of 2026-01-01, when it knows all.

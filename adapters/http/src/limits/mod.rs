@@ -66,11 +66,21 @@ pub(crate) async fn count_client(visit: &Visit, id: &str) -> Result<(), Problem>
     }
 }
 
-/// Counts somebody who has not proved to be a client, by address: under the rule of clients, or as any other request
-/// when that rule is off.
+/// Counts a poll of a client that proved who it is: under the rule of clients, or as any other request when that is off.
+pub(crate) async fn count_poll(visit: &Visit, id: &str) -> Result<(), Problem> {
+    let quotas = &visit.state.settings.quotas;
+    match Rule::Other.quota(quotas) {
+        Some(quota) if Rule::Introspect.quota(quotas).is_none() => {
+            take(visit, Rule::Other, quota, format!("client:{id}")).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Counts somebody who has not proved to be a client, by address. What the clients themselves may do is another matter:
+/// each guess at a secret writes a row of the audit trail, as a guess at a password does.
 pub(crate) async fn count_stranger(visit: &Visit) -> Result<(), Problem> {
-    let counted = Rule::Introspect.quota(&visit.state.settings.quotas).is_some();
-    count_address(visit, if counted { Rule::Introspect } else { Rule::Other }).await
+    count_address(visit, Rule::Stranger).await
 }
 
 /// Takes a permit for a request of this rule, by the client's address.

@@ -11,8 +11,10 @@ pub(crate) enum Rule {
     Login,
     Register,
     Refresh,
-    /// What clients ask: counted by client, and by address while a client has not proved who it is.
+    /// What clients ask, counted by client.
     Introspect,
+    /// What those ask who have not proved to be the client they say they are: as often as somebody may log in.
+    Stranger,
     /// What changes the own account: each such act writes a row of the audit trail and an event, so that what is fine for
     /// reading would fill the disk.
     Change,
@@ -48,6 +50,7 @@ impl Rule {
             Self::Register => "register",
             Self::Refresh => "refresh",
             Self::Introspect => "introspect",
+            Self::Stranger => "client",
             Self::Change => "change",
             Self::Other => "other",
             Self::Free => "free",
@@ -57,7 +60,7 @@ impl Rule {
     /// How much it allows; `None` for as much as anybody likes.
     pub(crate) const fn quota(self, quotas: &Quotas) -> Option<Quota> {
         match self {
-            Self::Login => quotas.login,
+            Self::Login | Self::Stranger => quotas.login,
             Self::Register => quotas.register,
             Self::Refresh => quotas.refresh,
             Self::Introspect => quotas.introspect,

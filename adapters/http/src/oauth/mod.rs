@@ -14,10 +14,11 @@ use std::sync::Arc;
 
 use poem::endpoint::make;
 use poem::http::Method;
-use poem::{Request, Response};
+use poem::{Request, RequestBody, Response};
 
+use crate::limits;
 use crate::routes::Routes;
-use crate::state::State;
+use crate::state::{State, Visit};
 
 pub(crate) use client::authenticate;
 pub(crate) use document::{CLIENT_SCHEME, paths, security_schemes};
@@ -49,22 +50,33 @@ pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
     routes.add(Method::POST, REVOKE, make(move |request| revoke(shared.clone(), request)));
 }
 
+/// The parameters of a request. What is none is counted, for nobody has proved anything yet.
+async fn read_form(request: &Request, body: &mut RequestBody) -> Result<Form, OAuthError> {
+    match Form::read(request, body).await {
+        Ok(form) => Ok(form),
+        Err(error) => {
+            limits::count_stranger(Visit::of(request)?).await?;
+            Err(error)
+        }
+    }
+}
+
 async fn token(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
-    let form = Form::read(&request, &mut body).await?;
+    let form = read_form(&request, &mut body).await?;
     token::answer(&state, &form, &request).await
 }
 
 async fn introspect(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
-    let form = Form::read(&request, &mut body).await?;
+    let form = read_form(&request, &mut body).await?;
     authenticate(&request, Some(&form)).await?;
     introspect::answer(&state.app, &state.settings.issuer, &form).await
 }
 
 async fn revoke(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {
     let (request, mut body) = request.split();
-    let form = Form::read(&request, &mut body).await?;
+    let form = read_form(&request, &mut body).await?;
     let client = authenticate(&request, Some(&form)).await?;
     revoke::answer(&state, &client, &form, &request).await
 }

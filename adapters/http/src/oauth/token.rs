@@ -33,8 +33,13 @@ pub(super) async fn answer(state: &State, form: &Form, request: &Request) -> Res
     let granted = match form.get("grant_type") {
         Some(CLIENT_CREDENTIALS) => client_credentials(state, form, request).await,
         Some(REFRESH_TOKEN) => refresh(state, form, request).await,
-        Some(_) => Err(OAuthError::unsupported_grant_type()),
-        None => Err(OAuthError::invalid_request("the parameter grant_type is missing")),
+        other => {
+            limits::count_stranger(Visit::of(request)?).await?;
+            Err(match other {
+                Some(_) => OAuthError::unsupported_grant_type(),
+                None => OAuthError::invalid_request("the parameter grant_type is missing"),
+            })
+        }
     };
     let mut response = granted?;
     // RFC 6749 §5.1 asks for it besides `Cache-Control`, which every answer has.

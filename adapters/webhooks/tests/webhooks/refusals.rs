@@ -31,7 +31,7 @@ impl Scripted {
 #[async_trait]
 impl Names for Scripted {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        assert_eq!(name, "hooks.example.com");
+        assert!(matches!(name, "hooks.example.com" | "metadata" | "metadata.google.internal"), "{name}");
         self.asked.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().expect("no test panics in here");
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
@@ -58,6 +58,22 @@ async fn b45_a_name_that_resolves_to_a_private_address_is_not_connected_to() {
         assert_eq!(refused(&sender, &url).await, "the address is not public (webhooks.allowed_networks)");
     }
     assert_eq!(receiver.connections(), 0, "nobody has knocked");
+}
+
+#[tokio::test]
+async fn b45_the_metadata_services_of_the_clouds_are_not_connected_to_by_address_or_by_name() {
+    for address in ["169.254.169.254", "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "::ffff:168.63.129.16"] {
+        let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let by_address = url(&format!("http://{host}/latest/meta-data"));
+        let sender = WebhookClient::with_names(strict(), Scripted::new(&[&[address]]));
+        assert!(sender.admits(&by_address).is_err(), "{address} is refused before anything is sent");
+        assert_eq!(refused(&sender, &by_address).await, "the address is not public (webhooks.allowed_networks)");
+        for host in ["metadata", "metadata.google.internal"] {
+            let by_name = url(&format!("http://{host}/computeMetadata/v1/"));
+            let why = refused(&sender, &by_name).await;
+            assert_eq!(why, "the address is not public (webhooks.allowed_networks)", "{host} at {address}");
+        }
+    }
 }
 
 #[tokio::test]
