@@ -217,10 +217,10 @@ async fn a_webhook_that_cannot_be_read_is_left_out_and_told_in_the_log_by_its_id
             ("webhooks.url", "UPDATE webhooks SET events = '[]', url = '?token=url-canary' WHERE id = $"),
             ("webhooks.version", "UPDATE webhooks SET url = 'https://hooks.example.com', version = -1 WHERE id = $"),
         ];
-        // SQLite takes a text for a number: then the row is not even one of the table.
+        // SQLite takes any bytes for a text: then the row is not even one of the table.
         let id = match fresh {
             Fresh::Sqlite(_) => {
-                damages.push(("version", "UPDATE webhooks SET version = 'seven' WHERE id = $"));
+                damages.push(("url", "UPDATE webhooks SET version = 1, url = CAST(x'ff' AS text) WHERE id = $"));
                 format!("x'{}'", hooks[1].id.as_uuid().simple())
             }
             Fresh::Postgres(_) => format!("'{}'", hooks[1].id),
@@ -233,7 +233,11 @@ async fn a_webhook_that_cannot_be_read_is_left_out_and_told_in_the_log_by_its_id
             let all = tx.webhooks().all().await.unwrap();
             drop(guard);
             assert_eq!(all, [hooks[0].clone(), hooks[2].clone()], "{column}: the others are there");
-            assert_eq!(tx.webhooks().by_id(hooks[0].id).await.unwrap().as_ref(), Some(&hooks[0]), "{column}: it goes on");
+            assert_eq!(
+                tx.webhooks().by_id(hooks[0].id).await.unwrap().as_ref(),
+                Some(&hooks[0]),
+                "{column}: it goes on"
+            );
             let told = log.0.lock().unwrap().join("\n");
             assert_eq!(told.lines().count(), 1, "{told}");
             assert!(told.contains(column) && told.contains(&hooks[1].id.to_string()), "{column}: {told}");
