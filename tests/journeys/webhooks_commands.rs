@@ -1,9 +1,10 @@
 //! `portcullis webhooks`, as an operator uses it.
 
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
-use crate::operator::{Called, call, migrated};
-use crate::place::Place;
+use crate::operator::{Called, call, call_with_input, migrated};
+use crate::place::{Place, connect};
 use crate::service::Settings;
 use crate::webhooks_receiver::{Answer, Receiver, create, settings};
 
@@ -60,6 +61,50 @@ fn a_webhook_is_created_listed_changed_and_deleted() {
         assert!(trail.contains(action), "{action} is in the audit trail: {trail}");
     }
     assert!(!trail.contains("url-canary") && !trail.contains("whsec_"), "{trail}");
+}
+
+#[test]
+fn a_url_that_is_a_secret_is_read_from_standard_input() {
+    let place = Place::sqlite();
+    let settings = migrated(&place);
+    let listed = |settings: &Settings| webhooks(settings, &["list", "--json"]).expect(0).json();
+    let create = ["webhooks", "create", "-", "--json"];
+    let created = call_with_input(&settings, &create, format!("{URL}\r\nhttps://second.example.com/\n").as_bytes());
+    let created = created.expect(0).json();
+    assert_eq!(created["url"], URL, "the first line");
+    let id = created["id"].as_str().expect("an id");
+    let update = ["webhooks", "update", id, "--url", "-"];
+    call_with_input(&settings, &update, b"https://new.example.com/?token=url-canary").expect(0);
+    let all = listed(&settings);
+    assert_eq!(all[0]["url"], "https://new.example.com/?token=url-canary", "also without an end of line");
+
+    let long = format!("https://hooks.example.com/{}", "a".repeat(1_000_000));
+    for wrong in [&b""[..], b"\n", b"ftp://url-canary.example.com/", b"\xff\xfe", long.as_bytes()] {
+        for arguments in [&create[..], &update] {
+            let refused = call_with_input(&settings, arguments, wrong).expect(2);
+            assert!(refused.err.contains("the URL on standard input"), "{refused:?}");
+            assert!(!refused.err.contains("url-canary"), "{refused:?}");
+        }
+    }
+    assert_eq!(listed(&settings), all, "nothing was created or changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_a_webhook_stays_on_its_line_and_steers_no_terminal() {
+    let place = Place::sqlite();
+    let settings = migrated(&place);
+    webhooks(&settings, &["create", URL]).expect(0);
+    let odd = "it answered\n\u{1b}[2J\u{9b}31m\u{202e}elif\u{2028}end";
+    let connection = connect(&place.url()).await;
+    let damage = format!("UPDATE webhooks SET disabled_at = 1, disabled_why = '{odd}'");
+    connection.execute_unprepared(&damage).await.expect("a change");
+    connection.close().await.expect("the end");
+    let told = webhooks(&settings, &["list"]).expect(0).out;
+    let shown = r#""it answered\n\u{1b}[2J\u{9b}31m\u{202e}elif\u{2028}end""#;
+    assert!(told.ends_with(&format!("{shown}\n")) && told.lines().count() == 1, "{told:?}");
+    let listed = webhooks(&settings, &["list", "--json"]).expect(0);
+    assert_eq!(listed.json()[0]["why"], odd, "programs get it as it is");
+    assert!(!listed.out.trim_end().contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}')));
 }
 
 #[test]

@@ -245,7 +245,9 @@ async fn a_webhook_that_cannot_be_read_is_left_out_and_told_in_the_log_by_its_id
             let answer = tx.webhooks().by_id(hooks[1].id).await;
             assert!(matches!(&answer, Err(StoreError::Corrupt(what)) if what.contains(column)), "{column}: {answer:?}");
         }
-        assert!(store.begin().await.unwrap().webhooks().delete(hooks[1].id).await.unwrap(), "it can be deleted");
+        let mut tx = store.begin().await.unwrap();
+        assert!(tx.webhooks().delete(hooks[1].id).await.unwrap(), "it can be deleted");
+        tx.commit(at(2), Vec::new()).await.unwrap();
     }
 }
 
