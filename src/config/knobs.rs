@@ -121,7 +121,11 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("limits.login", "300/150s", "Logins of one address: so many at once, and as many again in so long; or off."),
     knob("limits.register", "300/10m", "Registrations of one address, likewise."),
     knob("limits.refresh", "3000/5m", "Refreshes of one address, likewise."),
-    knob("limits.introspect", "off", "Requests of one OAuth client for tokens, introspection, revocation and news, likewise."),
+    knob(
+        "limits.introspect",
+        "off",
+        "Requests of one OAuth client for tokens, introspection, revocation and news, likewise.",
+    ),
     knob("limits.change", "3000/10m", "Changes of the own account and logouts everywhere of one address, likewise."),
     knob("limits.other", "6000/60s", "Other requests of one address, likewise; token checks and documents are free."),
     knob("audit.retention", "400d", "How long the audit trail is kept, 1d to 3650d."),

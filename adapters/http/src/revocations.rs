@@ -19,9 +19,9 @@ use tokio::time::sleep;
 use crate::body::JSON;
 use crate::documents::digest_of;
 use crate::health::Health;
+use crate::limits;
 use crate::oauth::{CLIENT_SCHEME, authenticate};
 use crate::openapi::{answered, faults, refused};
-use crate::limits;
 use crate::page::{invalid, parameter};
 use crate::places::Places;
 use crate::problem::{Code, Problem};
@@ -48,12 +48,7 @@ pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>, health: &Arc<H
     routes.add(Method::GET, REVOCATIONS, feed);
 }
 
-async fn answer(
-    state: Arc<State>,
-    health: Arc<Health>,
-    places: Places,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn answer(state: Arc<State>, health: Arc<Health>, places: Places, request: Request) -> Result<Response, Problem> {
     let client = authenticate(&request, None).await?;
     limits::count_poll(Visit::of(&request)?, client.id()).await?;
     let cursor = parameter(&request, "cursor")?.map(read_cursor).transpose()?;

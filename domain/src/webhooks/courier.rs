@@ -13,9 +13,9 @@ use crate::ports::security::Vault;
 use crate::ports::store::{Store, StoreError};
 use crate::ports::webhooks::{WebhookQueue, WebhookSender};
 
+use super::errand::Found;
 use super::lanes::Lanes;
 use super::pace::Pace;
-use super::errand::Found;
 use super::{Errand, Outcome, WebhookDirectory};
 
 /// How the courier works.
