@@ -147,7 +147,7 @@ async fn a069_a_verdict_of_reuse_outlives_the_process() {
     assert_eq!(reused.header(OUTCOME), Some("reuse"));
     let restarted = build().await;
     restarted.clock.advance(later);
-    restarted.app.sessions.learn_revocations(None).await.unwrap();
+    restarted.app.learn(None).await.unwrap();
     for cookies in [&stolen, &browser] {
         let answer = restarted.send(cookies.page(Method::POST, REFRESH)).await.is(StatusCode::UNAUTHORIZED);
         assert_eq!(answer.header(OUTCOME), None, "the verdict is given once");

@@ -8,13 +8,12 @@ mod directory;
 mod grant;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::Mac;
 use crate::ports::store::Store;
 use crate::secret::SecretString;
-use crate::sessions::KnownRevocations;
+use crate::sessions::{KnownRevocations, outlived};
 use crate::tokens::AccessTokens;
 use crate::{Failure, Timestamp};
 
@@ -85,8 +84,7 @@ impl Clients {
 
     /// When the last token that was issued before `at` has expired.
     fn outlived(&self, at: Timestamp) -> Timestamp {
-        // A token issued while the word is on its way lives up to a minute longer.
-        at.plus(self.access_tokens.access_ttl()).plus(Duration::from_secs(60))
+        outlived(at, self.access_tokens.access_ttl())
     }
 
     fn is_reserved(&self, id: &str) -> bool {

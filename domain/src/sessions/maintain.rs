@@ -14,16 +14,7 @@ const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 const PURGE_BATCH: u32 = 1_000;
 
 impl Sessions {
-    /// Learns what was revoked, here or by another replica, since `last` (`None`: all that matter), and returns the instant
-    /// to go on from.
-    pub async fn learn_revocations(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
-        let now = self.clock.now();
-        self.read_revocations(last, now).await?;
-        self.vouch(now);
-        Ok(now)
-    }
-
-    /// Remembers what was revoked since `last`.
+    /// Remembers what was revoked, here or by another replica, since `last` (`None`: all that matter).
     pub(crate) async fn read_revocations(&self, last: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
         let mut tx = self.store.begin().await?;

@@ -28,7 +28,7 @@ pub use log_in::{LogIn, LogInError, SignedIn};
 pub use log_out::RevokeSession;
 pub use refresh::{ClientRefresh, Refresh, RefreshError, RefreshOutcome};
 pub use refresh_token::{RefreshToken, Rotated, Rotation, TokenDigest};
-pub(crate) use revocation::revoked_events;
+pub(crate) use revocation::{outlived, revoked_events};
 pub use revocation_log::{Cursor, NotACursor, RevocationLog, Withdrawal, Withdrawn};
 pub use session::{RevocationReason, Revoked, Session, SessionPolicy, TokenFamily};
 

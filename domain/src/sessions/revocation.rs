@@ -1,5 +1,7 @@
 //! What follows from the end of a session.
 
+use std::time::Duration;
+
 use crate::Timestamp;
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -12,10 +14,15 @@ use super::{RevocationReason, SessionPolicy};
 impl SessionPolicy {
     /// The revocations of sessions that end at `now`: remembered until their last access token has expired.
     pub fn revocations(&self, sessions: &[SessionId], now: Timestamp) -> Vec<Revocation> {
-        // A token issued while the revocation is on its way lives up to a minute longer than one issued now.
-        let until = now.plus(self.access_ttl).plus(std::time::Duration::from_secs(60));
+        let until = outlived(now, self.access_ttl);
         sessions.iter().map(|&session| Revocation { grant: session.into(), at: now, until }).collect()
     }
+}
+
+/// When the last access token has expired of what was revoked at `at`. One issued while the word is on its way lives up to a
+/// minute longer than one issued then.
+pub(crate) fn outlived(at: Timestamp, access_ttl: Duration) -> Timestamp {
+    at.plus(access_ttl).plus(Duration::from_secs(60))
 }
 
 /// One `session.revoked` for each.

@@ -45,7 +45,7 @@ async fn no_token_is_accepted_before_the_first_look_at_the_revocations() {
     let (_, pair) = world.signed_in("ann").await;
     let replica = replica(&world, Some(5 * SECOND));
     assert_eq!(verdict(&replica, pair.access_token.expose()), Verdict::Unavailable);
-    replica.sessions.learn_revocations(None).await.expect("a look");
+    replica.learn(None).await.expect("a look");
     assert_eq!(verdict(&replica, pair.access_token.expose()), Verdict::Accepted);
 }
 
@@ -54,13 +54,13 @@ async fn knowledge_is_good_up_to_its_bound_to_the_microsecond() {
     let world = World::new().await;
     let (_, pair) = world.signed_in("ann").await;
     let (token, replica) = (pair.access_token.expose(), replica(&world, Some(5 * SECOND)));
-    let mut last = replica.sessions.learn_revocations(None).await.expect("a look");
+    let mut last = replica.learn(None).await.expect("a look");
     for _ in 0..3 {
         world.clock.advance(5 * SECOND);
         assert_eq!(verdict(&replica, token), Verdict::Accepted, "exactly as old as allowed");
         world.clock.advance(MICRO);
         assert_eq!(verdict(&replica, token), Verdict::Unavailable, "a microsecond too old");
-        last = replica.sessions.learn_revocations(Some(last)).await.expect("a look");
+        last = replica.learn(Some(last)).await.expect("a look");
         assert_eq!(verdict(&replica, token), Verdict::Accepted, "a look makes it good again");
     }
 }
@@ -73,7 +73,7 @@ async fn a_token_that_is_bad_anyway_is_refused_also_by_stale_knowledge() {
     let (_, revoked) = world.signed_in("ben").await;
     let replica = replica(&world, Some(5 * SECOND));
     world.app.sessions.log_out(&world.calls(&revoked), origin()).await.expect("a logout");
-    replica.sessions.learn_revocations(None).await.expect("a look");
+    replica.learn(None).await.expect("a look");
     world.clock.advance(MINUTE);
     for token in ["", "noise", expired.access_token.expose(), revoked.access_token.expose()] {
         assert_eq!(verdict(&replica, token), Verdict::Refused, "{token:.20}");
@@ -85,12 +85,12 @@ async fn a_revocation_elsewhere_is_never_unknown_for_longer_than_the_bound() {
     let world = World::new().await;
     let (_, pair) = world.signed_in("ann").await;
     let (token, replica) = (pair.access_token.expose(), replica(&world, Some(5 * SECOND)));
-    let last = replica.sessions.learn_revocations(None).await.expect("a look");
+    let last = replica.learn(None).await.expect("a look");
     world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
     assert_eq!(verdict(&replica, token), Verdict::Accepted, "the replica has not heard of it");
     world.clock.advance(5 * SECOND + MICRO);
     assert_eq!(verdict(&replica, token), Verdict::Unavailable, "beyond the bound it accepts nothing");
-    replica.sessions.learn_revocations(Some(last)).await.expect("a look");
+    replica.learn(Some(last)).await.expect("a look");
     assert_eq!(verdict(&replica, token), Verdict::Refused);
 }
 

@@ -210,21 +210,21 @@ async fn another_replica_learns_of_revocations() {
     let replica = App::new(ports, settings(policy()));
 
     world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
-    let last = replica.sessions.learn_revocations(None).await.expect("a look");
+    let last = replica.learn(None).await.expect("a look");
     assert!(replica.tokens.authenticate(pair.access_token.expose()).is_err(), "the replica refuses the token");
     assert!(replica.tokens.authenticate(second.access_token.expose()).is_ok());
 
     // A commit that became visible late: its instant lies before the last look.
     world.clock.advance(SECOND);
-    let next = replica.sessions.learn_revocations(Some(last)).await.expect("a look");
+    let next = replica.learn(Some(last)).await.expect("a look");
     world.clock.set(last);
     world.app.sessions.log_out(&world.calls(&second), origin()).await.expect("a logout");
     world.clock.set(next.plus(SECOND));
-    replica.sessions.learn_revocations(Some(next)).await.expect("a look");
+    replica.learn(Some(next)).await.expect("a look");
     assert!(replica.tokens.authenticate(second.access_token.expose()).is_err(), "what became visible late is learned");
 
     world.clock.advance(17 * MINUTE);
-    replica.sessions.learn_revocations(Some(next)).await.expect("a look");
+    replica.learn(Some(next)).await.expect("a look");
     assert!(elsewhere.is_empty(), "what no token can outlive is forgotten");
     assert_eq!(world.caller(&pair), None, "its access token has expired long since");
 }
@@ -237,7 +237,7 @@ async fn after_a_restart_revocations_are_remembered_i7() {
     let mut ports = world.ports.clone();
     ports.revocations = Arc::new(MemoryRevocations::new());
     let restarted = App::new(ports, settings(policy()));
-    restarted.sessions.learn_revocations(None).await.expect("a look");
+    restarted.learn(None).await.expect("a look");
     assert!(restarted.tokens.authenticate(pair.access_token.expose()).is_err(), "verdicts live in the database");
 }
 
@@ -282,7 +282,7 @@ async fn a_revoked_session_is_revoked_until_its_last_token_has_expired() {
     let late = world.refreshed(&pair).await;
     world.app.sessions.log_out(&world.calls(&late), origin()).await.expect("a logout");
     world.clock.advance(15 * MINUTE - SECOND);
-    world.app.sessions.learn_revocations(Some(world.now())).await.expect("a look");
+    world.app.learn(Some(world.now())).await.expect("a look");
     assert!(
         world.revocations.is_revoked(pair.session.id.into()),
         "as long as a token would hold, its session is remembered"
