@@ -1,5 +1,6 @@
 //! What runs beside the requests: the relay, the revocations of other replicas, keys, housekeeping, figures.
 
+mod keeping;
 mod keys;
 mod webhooks;
 
@@ -15,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::listener::stopped;
 
+pub(crate) use keeping::{housekeeping, usage, write_last_usage};
 pub(crate) use keys::keys;
 pub(crate) use webhooks::webhooks;
 
@@ -36,7 +38,6 @@ const EVERYTHING: Duration = Duration::from_secs(30);
 const LEARNING: Duration = Duration::from_secs(2);
 /// The pause between two looks at the revocations.
 const BREATH: Duration = Duration::from_millis(200);
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 const FIGURES: Duration = Duration::from_secs(5);
 
 /// Relays until `stop` turns true, then once more until the outbox is empty or the time is up.
@@ -158,22 +159,6 @@ pub(crate) async fn revocations(
         // Word may come faster than it can be followed.
         if !wait(&stop, BREATH).await {
             return;
-        }
-    }
-}
-
-/// Forgets what is over.
-pub(crate) async fn housekeeping(app: Arc<App>, stop: watch::Receiver<bool>) {
-    while wait(&stop, HOUSEKEEPING).await {
-        match app.sessions.purge().await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "ended sessions and old attempts were removed"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed"),
-        }
-        match app.audit.purge().await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "entries of the audit trail were removed: their retention is over"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping failed"),
         }
     }
 }

@@ -3,12 +3,14 @@
 mod knobs;
 mod layers;
 mod render;
+mod roles;
 mod values;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portcullis_domain::access::RoleDraft;
 use portcullis_domain::accounts::AttemptPolicy;
 use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
@@ -16,6 +18,7 @@ use portcullis_domain::tokens::{Algorithm, KeySchedule, Scope};
 
 pub use layers::Sources;
 pub use render::{print, template};
+pub use roles::read_roles;
 use values::Values;
 
 /// Everything that the operator decides. Secrets are redacted in `Debug`.
@@ -31,6 +34,7 @@ pub struct Config {
     pub tokens: Tokens,
     pub keys: KeySchedule,
     pub sessions: Sessions,
+    pub access: Access,
     pub attempts: AttemptPolicy,
     pub limits: Quotas,
     pub audit_retention: Duration,
@@ -84,6 +88,7 @@ pub struct Quotas {
     pub refresh: Option<Quota>,
     pub introspect: Option<Quota>,
     pub change: Option<Quota>,
+    pub manage: Option<Quota>,
     pub other: Option<Quota>,
 }
 
@@ -108,7 +113,18 @@ pub struct Tokens {
     pub audience: String,
     pub scope: Scope,
     pub access_ttl: Duration,
+    pub roles: bool,
+    pub permissions: bool,
     pub cache_entries: usize,
+}
+
+/// Who may do what.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The roles of a first start, besides those that are always there.
+    pub roles: Vec<RoleDraft>,
+    /// Where they stand, for messages.
+    pub origin: String,
 }
 
 /// Lifetimes of sessions.
@@ -168,6 +184,12 @@ pub enum LogFormat {
 /// Reads a duration as all settings have it: a whole number with a unit, `500ms`, `10s`, `15m`, `12h` or `30d`.
 pub fn duration(text: &str) -> Option<Duration> {
     values::read_duration(text)
+}
+
+/// Reads a quota as the settings `limits.*` have it: `300/150s` is 300 at once, and as many again in 150 seconds; up to
+/// 1000000, in 1 second to 1 day.
+pub fn quota(text: &str) -> Option<Quota> {
+    values::read_quota(text)
 }
 
 /// A setting that cannot be used: which, where it stands, and what to do.
@@ -244,6 +266,8 @@ impl Config {
                 audience: v.name("tokens.audience")?,
                 scope: v.parse("tokens.scope", "words separated by single spaces", |text| Scope::parse(text).ok())?,
                 access_ttl: v.duration("tokens.access_ttl", 1, 86_400)?,
+                roles: v.truth("tokens.roles")?,
+                permissions: v.truth("tokens.permissions")?,
                 cache_entries: v.number("tokens.cache_entries", 0, 10_000_000)?,
             },
             keys: KeySchedule {
@@ -262,6 +286,7 @@ impl Config {
                     _ => None,
                 })?,
             },
+            access: v.access()?,
             attempts: AttemptPolicy {
                 free: v.number("attempts.free", 1, 100)?,
                 first_wait: v.duration("attempts.first_wait", 1, 3_600)?,
@@ -274,6 +299,7 @@ impl Config {
                 refresh: v.quota("limits.refresh")?,
                 introspect: v.quota("limits.introspect")?,
                 change: v.quota("limits.change")?,
+                manage: v.quota("limits.manage")?,
                 other: v.quota("limits.other")?,
             },
             audit_retention: v.duration("audit.retention", 86_400, 3_650 * 86_400)?,

@@ -2,6 +2,7 @@
 
 mod background;
 pub mod config;
+mod links;
 mod listener;
 mod master_key;
 mod service;
@@ -10,5 +11,6 @@ pub mod testing;
 mod wiring;
 
 pub use config::Config;
-pub use service::{Running, Service, StartError, build, clock, open_app, open_store};
+pub use links::{password_url, setup_url};
+pub use service::{Running, Service, StartError, build, clock, issuer_of, open_app, open_store};
 pub use wiring::{asyncapi, hash_forms, openapi};

@@ -4,11 +4,15 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use portcullis_domain::App;
+use portcullis_domain::access::ReconcileError;
+use portcullis_domain::administration::SetUpError;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::relay::{Relay, RelaySettings};
+use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::{Algorithm, KeysError};
+use portcullis_domain::{App, Failure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -16,7 +20,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, ConfigError};
 use crate::listener::{self, Limits};
 use crate::wiring::{Health, SqlStore, TrustedProxies};
-use crate::{background, telemetry, wiring};
+use crate::{background, setup_url, telemetry, wiring};
 
 /// Why the service does not start: what is wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +58,7 @@ impl StartError {
     }
 
     /// What every replica must know cannot be read: told with the cause, which names the row that cannot be.
-    fn learning(failure: &portcullis_domain::Failure) -> Self {
+    fn learning(failure: &Failure) -> Self {
         let cause = std::error::Error::source(failure).map(ToString::to_string).unwrap_or_default();
         Self::Database(format!("{failure}: {cause}"))
     }
@@ -104,6 +108,19 @@ pub(crate) fn issuer(config: &Config, port: u16) -> String {
     config.tokens.issuer.clone().unwrap_or_else(|| format!("http://localhost:{port}"))
 }
 
+/// The public URL as the configuration says it, for what is handed out without a service.
+pub fn issuer_of(config: &Config) -> String {
+    issuer(config, config.server.port)
+}
+
+/// The roles that are always there, and on a first start those of the file.
+pub(crate) async fn seed(app: &App, config: &Config) -> Result<(), StartError> {
+    app.access.seed(&config.access.roles).await.map_err(|error| match error {
+        ReconcileError::Failure(failure) => StartError::learning(&failure),
+        other => ConfigError::new("access.file", &config.access.origin, format!("{other}: correct the file")).into(),
+    })
+}
+
 /// Opens the store alone, for the commands that need nothing else; it is not migrated.
 pub async fn open_store(config: &Config) -> Result<(Arc<dyn Store>, Option<Arc<SqlStore>>), StartError> {
     let storage = wiring::storage(config, &wiring::ambient()).await?;
@@ -131,6 +148,7 @@ pub async fn open_app(config: &Config) -> Result<(Arc<App>, Option<Arc<SqlStore>
     let issuer = issuer(config, config.server.port);
     let security = wiring::security(config, &ambient, &master_key)?;
     let app = wiring::app(config, &issuer, &storage, None, &ambient, &security, &master_key)?;
+    seed(&app, config).await?;
     // What a command does is told to the webhooks, too.
     app.webhooks.learn().await.map_err(StartError::database)?;
     Ok((Arc::new(app), storage.sql))
@@ -164,6 +182,7 @@ pub async fn build(config: Config) -> Result<Service, StartError> {
     let app = Arc::new(app);
     let front = wiring::Front { limiter: wiring::limiter(redis.as_ref(), &ambient), mac: security.mac };
     app.tokens.open_keys(&[config.tokens.jwt_algorithm, Algorithm::V4Public]).await?;
+    seed(&app, &config).await?;
 
     let way_out = wiring::way_out(&config, &issuer)?;
     let relay =
@@ -177,6 +196,15 @@ impl Service {
     /// The public URL (`iss`).
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The link by which the first administrator opens an account; `None` when there is one.
+    pub async fn setup_link(&self) -> Result<Option<SecretString>, StartError> {
+        match self.app.administration.setup_link(&Caller::operator()).await {
+            Ok(link) => Ok(Some(setup_url(&self.issuer, &link))),
+            Err(SetUpError::Closed) => Ok(None),
+            Err(error) => Err(StartError::database(error)),
+        }
     }
 
     /// Begins to serve.
@@ -219,10 +247,11 @@ impl Service {
             )),
             tokio::spawn(background::keys(self.app.clone(), listening.clone())),
             tokio::spawn(background::housekeeping(self.app.clone(), listening.clone())),
+            tokio::spawn(background::usage(self.app.clone(), listening.clone())),
             tokio::spawn(background::figures(self.relay.clone(), clock, recorder, listening)),
         ];
         let courier = Arc::new(self.app.webhooks.courier(wiring::courier_settings(&self.config)));
-        let courier = tokio::spawn(background::webhooks(self.app, courier, relaying.clone()));
+        let courier = tokio::spawn(background::webhooks(self.app.clone(), courier, relaying.clone()));
         let relay = tokio::spawn(background::relay(self.relay, relaying));
         if self.issuer.starts_with("http://") {
             tracing::warn!(
@@ -234,6 +263,7 @@ impl Service {
         Ok(Running {
             address,
             management_address,
+            app: self.app,
             health: self.health,
             storage: self.storage,
             redis: self.redis,
@@ -254,6 +284,7 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where metrics and health are.
     pub management_address: Option<SocketAddr>,
+    app: Arc<App>,
     health: Arc<Health>,
     storage: wiring::Storage,
     redis: Option<Arc<wiring::RedisAdapter>>,
@@ -273,7 +304,7 @@ impl Running {
         self.stop().await;
     }
 
-    /// Not ready, no new connections, running requests finish, the relay empties the outbox, the store closes.
+    /// Not ready, no new connections, running requests finish, what API keys were used is written, the relay empties the outbox, the store closes.
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.health.drain();
@@ -281,6 +312,7 @@ impl Running {
         for task in self.requests.into_iter().chain(self.beside) {
             log_panic(task.await);
         }
+        background::write_last_usage(&self.app).await;
         self.stop_relay.send_replace(true);
         log_panic(self.relay.await);
         log_panic(self.courier.await);

@@ -9,6 +9,7 @@
 //!
 //! The methods of this module panic where a test has to fail, with a message that says why.
 
+mod access;
 mod account;
 mod browser;
 mod builder;
@@ -18,6 +19,7 @@ mod oauth_client;
 mod service;
 mod wiring;
 
+pub use access::{ApiKey, NewAccount};
 pub use account::{Account, Login, PASSWORD};
 pub use browser::Browser;
 pub use builder::Builder;

@@ -218,6 +218,9 @@ pub(crate) fn app(
         staleness: (storage.shared && config.sessions.refuse_when_stale)
             .then_some(config.sessions.revocation_staleness),
         keys: config.keys,
+        first_party_client: FIRST_PARTY_CLIENT.to_owned(),
+        roles_in_tokens: config.tokens.roles,
+        permissions_in_tokens: config.tokens.permissions,
         reserved_clients: std::iter::once(FIRST_PARTY_CLIENT.to_owned())
             .chain(config.clients.iter().map(|(id, _)| id.clone()))
             .collect(),
@@ -341,6 +344,7 @@ fn http_settings(config: &Config, issuer: &str, ambient: &Ambient, front: Front)
             refresh: config.limits.refresh,
             introspect: config.limits.introspect,
             change: config.limits.change,
+            manage: config.limits.manage,
             other: config.limits.other,
         },
         mac: front.mac,

@@ -52,12 +52,14 @@ const OWNERS: [(&str, &[&str]); 19] = [
 ];
 
 /// All that the pure core may use from outside: no runtime, web, database, broker or crypto implementation.
-const PURE: [&str; 15] = [
+const PURE: [&str; 17] = [
     "async-trait",
     "base64",
+    "crc32fast",
     "email_address",
     "event-listener",
     "futures-util",
+    "ipnet",
     "schemars",
     "serde",
     "serde_json",

@@ -5,11 +5,15 @@
 mod closed;
 mod drain;
 mod hashing;
+mod keys;
 mod line;
 mod open;
 mod place;
+mod plans;
+mod populate;
 mod race;
 mod revoke;
+mod scale;
 mod seed;
 mod service;
 mod start;
@@ -58,6 +62,8 @@ fn main() {
         race::run(&plan, &mut table).await;
         drain::run(&plan, &mut table).await;
         revoke::run(&plan, &mut table).await;
+        keys::run(&plan, &mut table).await;
+        scale::run(&plan, &mut table).await;
     });
     table.print();
 }

@@ -59,6 +59,11 @@ impl Settings {
         self
     }
 
+    /// What a command of the same service is told.
+    pub(crate) const fn vars(&self) -> &BTreeMap<String, String> {
+        &self.vars
+    }
+
     /// With passwords that cost next to nothing, where they are not what is measured.
     pub(crate) fn with_cheap_passwords(self) -> Self {
         self.with("PORTCULLIS__PASSWORDS__ALLOW_WEAK", "true")

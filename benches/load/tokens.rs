@@ -60,10 +60,14 @@ pub(crate) struct Verify(Prepared);
 impl Verify {
     /// With these tokens in turn.
     pub(crate) fn of(tokens: &[Tokens]) -> Self {
-        let requests = tokens.iter().map(|tokens| {
+        Self::with(tokens.iter().map(|tokens| format!("authorization: Bearer {}\r\n", tokens.access)))
+    }
+
+    /// With these headers in turn.
+    pub(crate) fn with(headers: impl Iterator<Item = String>) -> Self {
+        let requests = headers.map(|header| {
             let mut out = Vec::new();
-            let authorization = format!("authorization: Bearer {}\r\n", tokens.access);
-            request(&mut out, "GET", "/api/v1/auth/verify", &authorization, "");
+            request(&mut out, "GET", "/api/v1/auth/verify", &header, "");
             out
         });
         Self(Prepared { requests: requests.collect(), next: 0, status: 204, must_contain: "" })

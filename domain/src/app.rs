@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Access, Known};
 use crate::accounts::{Accounts, AttemptGuard, AttemptPolicy};
+use crate::administration::Administration;
 use crate::audit::Audit;
 use crate::clients::{ClientDirectory, Clients};
 use crate::ports::ambient::{Clock, Randomness};
@@ -28,6 +30,10 @@ pub struct App {
     pub sessions: Sessions,
     /// Access tokens and keys.
     pub tokens: Tokens,
+    /// Who may do what, and API keys.
+    pub access: Access,
+    /// What those in charge do with the accounts of others.
+    pub administration: Administration,
     /// Other services that call in their own name.
     pub clients: Clients,
     /// Events sent to URLs of others.
@@ -72,6 +78,12 @@ pub struct Settings {
     pub staleness: Option<Duration>,
     /// How signing keys follow each other.
     pub keys: KeySchedule,
+    /// The client whose sessions may do all that their user may.
+    pub first_party_client: String,
+    /// Whether access tokens say which roles their user has.
+    pub roles_in_tokens: bool,
+    /// Whether access tokens say what their user may do.
+    pub permissions_in_tokens: bool,
     /// The ids that no client is given.
     pub reserved_clients: Vec<String>,
     /// How long the audit trail is kept.
@@ -109,23 +121,51 @@ impl App {
                 issuer: settings.issuer,
                 audience: settings.audience,
                 access_ttl: settings.sessions.access_ttl,
+                first_party: settings.first_party_client.clone(),
+                roles: settings.roles_in_tokens,
+                permissions: settings.permissions_in_tokens,
             },
         ));
+        let known = Arc::new(Known::default());
+        let access = Access::new(
+            p.store.clone(),
+            p.mac.clone(),
+            directory.clone(),
+            p.clock.clone(),
+            p.random.clone(),
+            settings.first_party_client.clone(),
+            known.clone(),
+        );
+        let administration = Administration::new(
+            p.store.clone(),
+            p.hasher.clone(),
+            p.policy.clone(),
+            p.mac.clone(),
+            revocations.clone(),
+            p.clock.clone(),
+            p.random.clone(),
+            access_tokens.clone(),
+            settings.sessions,
+            settings.first_party_client,
+            known.clone(),
+        );
         Self {
             accounts: Accounts::new(
                 p.store.clone(),
                 p.hasher.clone(),
-                p.policy,
+                p.policy.clone(),
                 p.import,
                 revocations.clone(),
                 p.clock.clone(),
                 p.random.clone(),
                 attempts.clone(),
                 settings.sessions,
+                known,
             ),
             sessions: Sessions::new(
                 p.store.clone(),
                 p.hasher,
+                p.policy,
                 p.refresh_tokens.clone(),
                 revocations.clone(),
                 p.clock.clone(),
@@ -157,6 +197,8 @@ impl App {
                 directory,
                 settings.reserved_clients,
             ),
+            access,
+            administration,
             webhooks,
             audit,
         }

@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::access::{Permission, RoleName};
 use crate::clients::ClientId;
-use crate::ids::{EventId, SessionId, TokenId, UserId, WebhookId};
+use crate::ids::{ApiKeyId, EventId, SessionId, TokenId, UserId, WebhookId};
 use crate::ports::delivery::Delivery;
 use crate::sessions::RevocationReason;
 
@@ -52,6 +53,92 @@ pub enum Event {
     UserDeleted {
         /// The account that was.
         user_id: UserId,
+    },
+    /// An account was disabled: nobody can log in, and its sessions end.
+    #[serde(rename = "portcullis.user.disabled.v1")]
+    UserDisabled {
+        /// The account.
+        user_id: UserId,
+    },
+    /// An account may be used again.
+    #[serde(rename = "portcullis.user.enabled.v1")]
+    UserEnabled {
+        /// The account.
+        user_id: UserId,
+    },
+    /// The roles of an account changed: what older tokens say of them holds no more.
+    #[serde(rename = "portcullis.user.roles_changed.v1")]
+    UserRolesChanged {
+        /// The account.
+        user_id: UserId,
+        /// All its roles from now on, by name.
+        roles: Vec<RoleName>,
+    },
+    /// The password of an account has to be changed before anybody can log in with it.
+    #[serde(rename = "portcullis.user.password_expired.v1")]
+    UserPasswordExpired {
+        /// The account.
+        user_id: UserId,
+    },
+    /// Somebody acts as the user, for support.
+    #[serde(rename = "portcullis.user.impersonated.v1")]
+    UserImpersonated {
+        /// The account.
+        user_id: UserId,
+        /// The session in which it happens.
+        session_id: SessionId,
+        /// Who acts.
+        impersonator_id: UserId,
+        /// Whether nothing can be changed.
+        read_only: bool,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// A role was created.
+    #[serde(rename = "portcullis.role.created.v1")]
+    RoleCreated {
+        /// Its name.
+        role: RoleName,
+        /// What its holders may do.
+        permissions: Vec<Permission>,
+    },
+    /// A role was changed: what older tokens of its holders say of permissions holds no more.
+    #[serde(rename = "portcullis.role.updated.v1")]
+    RoleUpdated {
+        /// Its name.
+        role: RoleName,
+        /// What its holders may do from now on.
+        permissions: Vec<Permission>,
+    },
+    /// A role was deleted, and taken from all its holders.
+    #[serde(rename = "portcullis.role.deleted.v1")]
+    RoleDeleted {
+        /// Its name.
+        role: RoleName,
+    },
+    /// An API key was created.
+    #[serde(rename = "portcullis.api_key.created.v1")]
+    ApiKeyCreated {
+        /// The account that it acts for.
+        user_id: UserId,
+        /// The key.
+        api_key_id: ApiKeyId,
+    },
+    /// An API key got a new secret.
+    #[serde(rename = "portcullis.api_key.rotated.v1")]
+    ApiKeyRotated {
+        /// The account that it acts for.
+        user_id: UserId,
+        /// The key.
+        api_key_id: ApiKeyId,
+    },
+    /// An API key was revoked.
+    #[serde(rename = "portcullis.api_key.revoked.v1")]
+    ApiKeyRevoked {
+        /// The account that it acted for.
+        user_id: UserId,
+        /// The key.
+        api_key_id: ApiKeyId,
     },
     /// Somebody signed in.
     #[serde(rename = "portcullis.session.started.v1")]
@@ -177,6 +264,17 @@ impl Event {
             Self::UserRegistered { .. } => "user.registered",
             Self::UserUpdated { .. } => "user.updated",
             Self::UserPasswordChanged { .. } => "user.password_changed",
+            Self::UserDisabled { .. } => "user.disabled",
+            Self::UserEnabled { .. } => "user.enabled",
+            Self::UserRolesChanged { .. } => "user.roles_changed",
+            Self::UserPasswordExpired { .. } => "user.password_expired",
+            Self::UserImpersonated { .. } => "user.impersonated",
+            Self::RoleCreated { .. } => "role.created",
+            Self::RoleUpdated { .. } => "role.updated",
+            Self::RoleDeleted { .. } => "role.deleted",
+            Self::ApiKeyCreated { .. } => "api_key.created",
+            Self::ApiKeyRotated { .. } => "api_key.rotated",
+            Self::ApiKeyRevoked { .. } => "api_key.revoked",
             Self::UserDeleted { .. } => "user.deleted",
             Self::SessionStarted { .. } => "session.started",
             Self::SessionRefreshed { .. } => "session.refreshed",
@@ -204,13 +302,24 @@ impl Event {
             Self::UserRegistered { user_id, .. }
             | Self::UserUpdated { user_id, .. }
             | Self::UserPasswordChanged { user_id }
+            | Self::UserDisabled { user_id }
+            | Self::UserEnabled { user_id }
+            | Self::UserRolesChanged { user_id, .. }
+            | Self::UserPasswordExpired { user_id }
+            | Self::UserImpersonated { user_id, .. }
+            | Self::ApiKeyCreated { user_id, .. }
+            | Self::ApiKeyRotated { user_id, .. }
+            | Self::ApiKeyRevoked { user_id, .. }
             | Self::UserDeleted { user_id }
             | Self::SessionStarted { user_id, .. }
             | Self::SessionRefreshed { user_id, .. }
             | Self::SessionRevoked { user_id, .. }
             | Self::SessionReuseDetected { user_id, .. } => Some(*user_id),
             Self::LoginFailed { user_id, .. } => *user_id,
-            Self::TokenRevoked { .. }
+            Self::RoleCreated { .. }
+            | Self::RoleUpdated { .. }
+            | Self::RoleDeleted { .. }
+            | Self::TokenRevoked { .. }
             | Self::ClientCreated { .. }
             | Self::ClientSecretRotated { .. }
             | Self::ClientDeleted { .. }
@@ -220,7 +329,7 @@ impl Event {
         }
     }
 
-    /// The CloudEvents `subject`: `users/<id>`, `clients/<id>`, `keys/<kid>` or `webhooks/<id>`; events of one subject
+    /// The CloudEvents `subject`: `users/<id>`, `roles/<name>`, `clients/<id>`, `keys/<kid>` or `webhooks/<id>`; events of one subject
     /// are delivered in the order of their commits. A refused login has a subject of its own, `logins/<event id>`: it
     /// keeps no order, so that attempts on one account neither hold up its events nor take longer than attempts on none.
     pub fn subject(&self, id: EventId) -> String {
@@ -228,11 +337,22 @@ impl Event {
             Self::UserRegistered { user_id, .. }
             | Self::UserUpdated { user_id, .. }
             | Self::UserPasswordChanged { user_id }
+            | Self::UserDisabled { user_id }
+            | Self::UserEnabled { user_id }
+            | Self::UserRolesChanged { user_id, .. }
+            | Self::UserPasswordExpired { user_id }
+            | Self::UserImpersonated { user_id, .. }
+            | Self::ApiKeyCreated { user_id, .. }
+            | Self::ApiKeyRotated { user_id, .. }
+            | Self::ApiKeyRevoked { user_id, .. }
             | Self::UserDeleted { user_id }
             | Self::SessionStarted { user_id, .. }
             | Self::SessionRefreshed { user_id, .. }
             | Self::SessionRevoked { user_id, .. }
             | Self::SessionReuseDetected { user_id, .. } => format!("users/{user_id}"),
+            Self::RoleCreated { role, .. } | Self::RoleUpdated { role, .. } | Self::RoleDeleted { role } => {
+                format!("roles/{role}")
+            }
             Self::LoginFailed { .. } => format!("logins/{id}"),
             Self::TokenRevoked { client_id, .. } => format!("clients/{client_id}"),
             Self::ClientCreated { client_id, .. }

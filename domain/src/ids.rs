@@ -85,6 +85,10 @@ id!(
     GrantId
 );
 id!(
+    /// An API key.
+    ApiKeyId
+);
+id!(
     /// A webhook.
     WebhookId
 );

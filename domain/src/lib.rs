@@ -5,7 +5,9 @@
 //! Read [`app`] first: it is the table of contents. A use case is a method on a capability, in a file named
 //! after its verb; all state goes through [`ports::store`].
 
+pub mod access;
 pub mod accounts;
+pub mod administration;
 pub mod app;
 pub mod audit;
 pub mod caller;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::ids::UserId;
+
 /// What the door knows about a request: it travels with commands into sessions and events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -13,6 +15,8 @@ pub struct Origin {
     pub request_id: Option<String>,
     /// W3C Trace Context `traceparent` of the request, already validated.
     pub traceparent: Option<String>,
+    /// Who really acts, when it is not the user that the request is authenticated as.
+    pub impersonator: Option<UserId>,
 }
 
 impl Origin {

@@ -31,3 +31,19 @@ impl fmt::Debug for SecretString {
         f.write_str("[redacted]")
     }
 }
+
+/// The digest of a secret of 256 random bits: a tag under the master key, bound to what the secret belongs to. All that is
+/// stored of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretDigest(pub [u8; 32]);
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[digest]")
+    }
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

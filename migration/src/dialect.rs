@@ -3,7 +3,7 @@
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::{DbErr, SchemaManager};
 
-/// Runs statements in which `{id}`, `{bytes}`, `{int}` and `{bool}` stand for column types, `{sequence}` for those of a
+/// Runs statements in which `{id}`, `{bytes}`, `{int}`, `{small}` and `{bool}` stand for column types, `{sequence}` for those of a
 /// primary key whose numbers grow and are never given twice, `{end}` for what follows a table's columns, and
 /// `{end_keyed}` for the same of a table that is kept in the order of its primary key.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
@@ -20,6 +20,7 @@ fn translate(backend: DbBackend, statement: &str) -> String {
             ("{id}", "uuid"),
             ("{bytes}", "bytea"),
             ("{int}", "bigint"),
+            ("{small}", "smallint"),
             ("{bool}", "boolean"),
             ("{sequence}", "bigserial NOT NULL PRIMARY KEY"),
             ("{end}", ""),
@@ -30,6 +31,7 @@ fn translate(backend: DbBackend, statement: &str) -> String {
             ("{id}", "BLOB"),
             ("{bytes}", "BLOB"),
             ("{int}", "INTEGER"),
+            ("{small}", "INTEGER"),
             ("{bool}", "INTEGER"),
             ("{sequence}", "INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"),
             ("{end}", "STRICT"),

@@ -11,6 +11,7 @@ mod m20251121_000004_outbox;
 mod m20261121_000005_attempts;
 mod m20261121_000006_audit;
 mod m20261121_000007_clients;
+mod m20261121_000008_access;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_attempts::Migration),
             Box::new(m20261121_000006_audit::Migration),
             Box::new(m20261121_000007_clients::Migration),
+            Box::new(m20261121_000008_access::Migration),
         ]
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Tail {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
-    /// Only acts of this actor: user:ID, client:ID, operator, service or anonymous.
+    /// Only acts of this actor: user:ID, client:ID, api_key:ID, operator, service or anonymous.
     #[arg(long, value_name = "ACTOR", value_parser = actor)]
     actor: Option<Actor>,
     /// Only acts on this account.
@@ -48,7 +48,7 @@ pub(super) struct Tail {
 
 fn actor(text: &str) -> Result<Actor, String> {
     let (kind, id) = text.split_once(':').map_or((text, None), |(kind, id)| (kind, Some(id)));
-    Actor::parse(kind, id).ok_or_else(|| "must be user:ID, client:ID, operator, service or anonymous".to_owned())
+    Actor::parse(kind, id).ok_or_else(|| "must be user:ID, client:ID, api_key:ID, operator, service or anonymous".to_owned())
 }
 
 fn subject(text: &str) -> Result<UserId, String> {
@@ -151,7 +151,11 @@ fn text(entry: &AuditEntry) -> String {
     let outcome = entry.outcome.refusal().map_or("success", |why| why.as_str());
     let mut line =
         format!("{}  {}  {outcome}  by {}", entry.at, entry.action.as_str(), plain(&entry.actor.to_string()));
-    let ids = [("on", entry.subject.map(|id| id.to_string())), ("session", entry.session.map(|id| id.to_string()))];
+    let ids = [
+        ("really", entry.impersonator.map(|id| format!("user:{id}"))),
+        ("on", entry.subject.map(|id| id.to_string())),
+        ("session", entry.session.map(|id| id.to_string())),
+    ];
     let address = [("ip", entry.ip.map(|ip| ip.to_string()))];
     for (name, value) in ids.into_iter().chain(address) {
         if let Some(value) = value {

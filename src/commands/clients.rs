@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use portcullis::config::duration;
 use portcullis::{Config, StartError, open_app};
 use portcullis_domain::App;
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{Client, ClientId, CreateClient, RotateSecret};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::secret::SecretString;
@@ -117,7 +117,7 @@ async fn create(app: &App, command: &Create) -> Outcome {
             id: command.id.clone(),
             name: command.name.clone(),
             scope: command.scope.clone(),
-            actor: Actor::Operator,
+            caller: Caller::operator(),
             origin: Origin::default(),
         })
         .await?;
@@ -127,7 +127,7 @@ async fn create(app: &App, command: &Create) -> Outcome {
 }
 
 async fn list(app: &App, json: bool) -> Outcome {
-    let clients = app.clients.list().await?;
+    let clients = app.clients.list(&Caller::operator()).await?;
     if json {
         let all: Vec<Value> = clients.iter().map(described).collect();
         return say(&format!("{}\n", json_line(&all)?));
@@ -143,7 +143,7 @@ async fn list(app: &App, json: bool) -> Outcome {
 async fn rotate(app: &App, command: &Rotate) -> Outcome {
     let Rotate { id, overlap, json } = command;
     let rotate =
-        RotateSecret { client: id.clone(), overlap: *overlap, actor: Actor::Operator, origin: Origin::default() };
+        RotateSecret { client: id.clone(), overlap: *overlap, caller: Caller::operator(), origin: Origin::default() };
     let secret = app.clients.rotate_secret(rotate).await?;
     let told = json!({ "client_id": id.as_str(), "client_secret": secret.expose() });
     let hint = if overlap.is_zero() {
@@ -156,7 +156,7 @@ async fn rotate(app: &App, command: &Rotate) -> Outcome {
 
 async fn delete(app: &App, command: &Delete) -> Outcome {
     let Delete { id, json } = command;
-    app.clients.delete(id, Actor::Operator, &Origin::default()).await?;
+    app.clients.delete(&Caller::operator(), id, &Origin::default()).await?;
     if json.json {
         say(&format!("{}\n", json!({ "client_id": id.as_str(), "deleted": true })))
     } else {

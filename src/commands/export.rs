@@ -10,6 +10,7 @@ use clap::Args;
 use portcullis::{Config, open_app};
 use portcullis_domain::App;
 use portcullis_domain::audit::{Action, Actor};
+use portcullis_domain::origin::Origin;
 
 use super::{Outcome, misused, say};
 use crate::exchange::{Record, Writer, WrittenFormat};
@@ -59,7 +60,7 @@ async fn open(config: &Config, command: &Export) -> Result<std::sync::Arc<App>, 
         return Err("a database in memory holds no accounts: set DATABASE_URL".into());
     }
     let act = if command.with_hashes { Action::ExportHashes } else { Action::Export };
-    app.audit.record(Actor::Operator, act, "users export").await?;
+    app.audit.record(Actor::Operator, act, "users export", &Origin::default()).await?;
     Ok(app)
 }
 

@@ -145,6 +145,7 @@ mod tests {
             outcome: Outcome::Success,
             subject: None,
             session: None,
+            impersonator: None,
             ip: None,
             user_agent: None,
             request_id: None,

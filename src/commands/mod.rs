@@ -1,5 +1,9 @@
 //! What the binary can be told to do.
 
+mod access;
+mod accounts;
+mod admin;
+mod api_keys;
 mod audit;
 mod clients;
 mod export;
@@ -9,8 +13,12 @@ mod import;
 mod intake;
 mod keys;
 mod migrate;
+mod operate;
+mod person;
 mod report;
+mod roles;
 mod serve;
+mod stats;
 mod users;
 mod webhooks;
 
@@ -22,10 +30,14 @@ use clap::{Args, Parser, Subcommand};
 use portcullis::config::{self, Sources};
 use portcullis::{Config, asyncapi, openapi};
 
+use access::AccessCommand;
+use admin::Admin;
+use api_keys::ApiKeys;
 use audit::AuditCommand;
 use clients::ClientsCommand;
 use keys::Keys;
 use migrate::Migrate;
+use roles::Roles;
 use users::Users;
 use webhooks::WebhooksCommand;
 
@@ -76,9 +88,25 @@ enum Command {
     /// Send events to URLs of others, signed.
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
-    /// Bring accounts in from elsewhere, or write them out.
+    /// Open the first accounts, or print the link for the first administrator.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Look at accounts and manage them, bring them in from elsewhere, or write them out.
     #[command(subcommand)]
     Users(Users),
+    /// Say which roles there are and what they allow.
+    #[command(subcommand)]
+    Roles(Roles),
+    /// List every permission that the service asks for or a role holds.
+    Permissions(Json),
+    /// Make the roles what a file says.
+    #[command(subcommand)]
+    Access(AccessCommand),
+    /// Give programs keys that act for an account.
+    #[command(subcommand)]
+    ApiKeys(ApiKeys),
+    /// Tell how much of everything there is.
+    Stats(Json),
     /// Look at what happened.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -136,6 +164,12 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Clients(command) => clients::clients(&Config::load(&sources)?, &command),
         Command::Webhooks(command) => webhooks::webhooks(&Config::load(&sources)?, &command),
         Command::Users(command) => users::users(&Config::load(&sources)?, command),
+        Command::Admin(command) => admin::admin(&Config::load(&sources)?, &command),
+        Command::Roles(command) => roles::roles(&Config::load(&sources)?, &command),
+        Command::Permissions(Json { json }) => roles::permissions(&Config::load(&sources)?, json),
+        Command::Access(command) => access::access(&Config::load(&sources)?, &command),
+        Command::ApiKeys(command) => api_keys::api_keys(&Config::load(&sources)?, &command),
+        Command::Stats(Json { json }) => stats::stats(&Config::load(&sources)?, json),
         Command::Audit(AuditCommand::Tail(tail)) => audit::tail(&Config::load(&sources)?, &tail),
         Command::Config(ConfigCommand::Check) => {
             Config::load(&sources)?;

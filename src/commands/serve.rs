@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use portcullis::{Config, build, telemetry};
+use portcullis_domain::secret::SecretString;
 
 use super::{Outcome, runtime, say};
 
@@ -18,9 +19,10 @@ pub(super) fn serve(config: Config, dev: bool) -> Outcome {
         }
         let service = build(config).await?;
         let issuer = service.issuer().to_owned();
+        let setup = if dev { service.setup_link().await? } else { None };
         let running = service.start().await?;
         if dev {
-            say(&welcome(&issuer))?;
+            say(&welcome(&issuer, setup.as_ref()))?;
         }
         running.until(signal).await;
         Ok(ExitCode::SUCCESS)
@@ -40,9 +42,13 @@ pub(super) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn welcome(issuer: &str) -> String {
+fn welcome(issuer: &str, setup: Option<&SecretString>) -> String {
+    let setup = setup.map(|link| {
+        format!("Nobody is an administrator yet. Open this link within 24 hours to become the first:\n\n  {}\n\n", link.expose())
+    });
+    let setup = setup.unwrap_or_default();
     format!(
-        "\nPortcullis is ready at {issuer}   (API reference: {issuer}/docs)\n\n\
+        "\nPortcullis is ready at {issuer}   (API reference: {issuer}/docs)\n\n{setup}\
          Get a token:\n\n  \
          curl -s {issuer}/api/v1/auth/register -H 'content-type: application/json' \\\n    \
          -d '{{\"email\":\"ada@example.com\",\"password\":\"correct-horse-battery\"}}'\n  \

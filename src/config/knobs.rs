@@ -92,6 +92,8 @@ pub(super) const KNOBS: &[Knob] = &[
     knob("tokens.audience", "portcullis", "Whom access tokens are for (`aud`)."),
     knob("tokens.scope", "account", "Scope of the tokens that a login gives, separated by spaces."),
     knob("tokens.access_ttl", "15m", "How long an access token lives, 10s to 24h."),
+    knob("tokens.roles", "false", "Whether access tokens of users say which roles they have, as of the login or refresh."),
+    knob("tokens.permissions", "false", "Whether access tokens of users say what they may do, likewise."),
     knob("tokens.cache_entries", "50000", "Verified tokens kept in memory; 0 turns the cache off."),
     knob("keys.rotate_every", "90d", "How long a signing key signs before the next one does, 1m to 3650d; or off."),
     knob(
@@ -114,6 +116,11 @@ pub(super) const KNOBS: &[Knob] = &[
         "refuse",
         "What a replica does with access tokens when it could not read revocations for so long: refuse (503) or accept.",
     ),
+    optional(
+        "access.file",
+        "TOML file of the roles that a database gets when it has none yet: [roles.NAME] with permissions and perhaps a \
+         description. Later changes of it are brought in by `portcullis access apply`.",
+    ),
     knob("attempts.free", "20", "Wrong passwords in a row at one name that cost no wait, 1 to 100."),
     knob("attempts.first_wait", "1s", "The wait after the next one; it doubles with each more."),
     knob("attempts.longest_wait", "1h", "The longest wait between two attempts at one name."),
@@ -127,6 +134,7 @@ pub(super) const KNOBS: &[Knob] = &[
         "Requests of one OAuth client for tokens, introspection, revocation and news, likewise.",
     ),
     knob("limits.change", "3000/10m", "Changes of the own account and logouts everywhere of one address, likewise."),
+    knob("limits.manage", "3000/10m", "Changes of accounts of others, roles, keys and clients of one address, likewise."),
     knob("limits.other", "6000/60s", "Other requests of one address, likewise; token checks and documents are free."),
     knob("audit.retention", "400d", "How long the audit trail is kept, 1d to 3650d."),
     knob("passwords.min_length", "8", "Fewest characters of a new password, 8 to 64."),

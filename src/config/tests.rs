@@ -48,6 +48,7 @@ fn each_limit_has_its_default_and_can_be_turned_off() {
     assert_eq!(defaults.refresh, quota(3_000, 300));
     assert_eq!(defaults.introspect, None);
     assert_eq!(defaults.change, quota(3_000, 600));
+    assert_eq!(defaults.manage, quota(3_000, 600));
     assert_eq!(defaults.other, quota(6_000, 60));
     let off = limits(&[("PORTCULLIS__LIMITS__CHANGE", "off")]);
     assert_eq!((off.change, off.other), (None, defaults.other));
@@ -189,4 +190,32 @@ fn printing_redacts_secrets_and_tells_origins() {
     assert!(!format!("{:?}", Config::load(&sources).unwrap()).contains(KEY));
     let json: serde_json::Value = serde_json::from_str(&print(&sources, true).unwrap()).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(knobs::KNOBS.len()));
+}
+
+#[test]
+fn tokens_say_nothing_of_roles_and_permissions_unless_they_are_told_to() {
+    let told = |pairs: &[(&str, &str)]| {
+        let tokens = Config::load(&environment(pairs)).unwrap().tokens;
+        (tokens.roles, tokens.permissions)
+    };
+    assert_eq!(told(&[]), (false, false));
+    assert_eq!(told(&[("PORTCULLIS__TOKENS__ROLES", "true")]), (true, false));
+    assert_eq!(told(&[("PORTCULLIS__TOKENS__PERMISSIONS", "true")]), (false, true));
+}
+
+#[test]
+fn the_roles_of_a_first_start_come_from_a_file_whose_mistakes_are_named_with_key_origin_and_line() {
+    assert_eq!(Config::load(&Sources::default()).unwrap().access.roles, []);
+    let (_, path) = file("[roles.support]\npermissions = [\"users:read\"]\n");
+    let named = environment(&[("PORTCULLIS__ACCESS__FILE", path.to_str().unwrap())]);
+    let access = Config::load(&named).unwrap().access;
+    assert_eq!(access.roles.len(), 1);
+    assert!(access.origin.contains("PORTCULLIS__ACCESS__FILE"), "{}", access.origin);
+
+    std::fs::write(&path, "[roles.support]\npermissions = [\"users\"]\n").unwrap();
+    let error = complaint(&named);
+    assert_eq!((error.key.as_str(), error.origin.as_str()), ("access.file", "PORTCULLIS__ACCESS__FILE"));
+    assert!(error.problem.contains("line 2") && error.problem.contains("`resource:action`"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(complaint(&named).problem.contains("cannot be read"));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -9,7 +10,7 @@ use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
 
 use super::layers::Value;
-use super::{Config, ConfigError, knobs};
+use super::{Access, Config, ConfigError, knobs, read_roles};
 
 /// The values found, with typed access; what nobody set has its default.
 pub(super) struct Values(BTreeMap<&'static str, Value>);
@@ -142,12 +143,17 @@ impl Values {
             if text == "off" {
                 return Some(None);
             }
-            let (burst, period) = text.split_once('/')?;
-            let burst = burst.trim().parse().ok().filter(|burst| (1..=1_000_000).contains(burst))?;
-            let period = read_duration(period.trim())?;
-            let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
-            range.contains(&period).then_some(Some(Quota { burst, period }))
+            read_quota(text).map(Some)
         })
+    }
+
+    /// The roles of the file that is named, if one is.
+    pub(super) fn access(&self) -> Result<Access, ConfigError> {
+        let Some(file) = self.0.get("access.file") else {
+            return Ok(Access { roles: Vec::new(), origin: "the default".to_owned() });
+        };
+        let roles = read_roles(Path::new(&file.text)).map_err(|why| self.error("access.file", why))?;
+        Ok(Access { roles, origin: format!("{} ({})", file.origin, file.text) })
     }
 
     pub(super) fn networks(&self, key: &'static str) -> Result<Vec<IpNet>, ConfigError> {
@@ -249,6 +255,15 @@ fn is_strong(text: &str) -> bool {
     seen.sort_unstable();
     seen.dedup();
     count >= 32 && seen.len() >= 10
+}
+
+/// `requests/duration`.
+pub(super) fn read_quota(text: &str) -> Option<Quota> {
+    let (burst, period) = text.split_once('/')?;
+    let burst = burst.trim().parse().ok().filter(|burst| (1..=1_000_000).contains(burst))?;
+    let period = read_duration(period.trim())?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    range.contains(&period).then_some(Quota { burst, period })
 }
 
 /// A whole number with a unit: ms, s, m, h or d.

@@ -11,6 +11,7 @@ use poem::{Addr, Body, Endpoint, Request, RequestParts};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::access::ApiKey;
 use super::browser::Browser;
 use super::service::TestService;
 
@@ -105,6 +106,12 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header(AUTHORIZATION.as_str(), &format!("Bearer {token}"))
+    }
+
+    /// With an API key.
+    #[must_use]
+    pub fn api_key(self, key: &ApiKey) -> Self {
+        self.header("x-api-key", &key.key)
     }
 
     /// With a body of JSON.

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{ClientId, CreateClient};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::tokens::Scope;
@@ -39,7 +39,7 @@ impl TestService {
             id: Some(ClientId::parse(id).unwrap_or_else(|error| panic!("{id:?}: {error}"))),
             name: None,
             scope: Scope::parse(scope).unwrap_or_else(|error| panic!("{scope:?}: {error}")),
-            actor: Actor::Operator,
+            caller: Caller::operator(),
             origin: Origin::default(),
         };
         let created = self.app().clients.create(new).await;

@@ -104,6 +104,7 @@ impl TestService {
         let app = crate::wiring::app(&config, &issuer, &storage, None, &ambient, &security, &master_key)?;
         let app = Arc::new(app);
         app.tokens.open_keys(&[config.tokens.jwt_algorithm, Algorithm::V4Public]).await?;
+        crate::service::seed(&app, &config).await?;
         let learned = app.learn(None).await.map_err(StartError::database)?;
 
         let publisher = Arc::new(RecordingPublisher::new(issuer.as_str()));
@@ -172,7 +173,7 @@ impl TestService {
     }
 
     /// Lets time pass, and then the service do what it does by itself: it publishes the next signing keys and takes them
-    /// into use, and removes what is over.
+    /// into use, writes how API keys were used, and removes what is over.
     ///
     /// # Panics
     /// When the service fails at it, which is a mistake of ours.
@@ -182,7 +183,10 @@ impl TestService {
         self.app.tokens.rotate_if_due().await.expect(kept);
         self.app.tokens.destroy_retired().await.expect(kept);
         self.app.learn(None).await.expect(kept);
+        self.app.access.flush_usage().await.expect(kept);
         self.app.sessions.purge().await.expect(kept);
+        self.app.access.purge().await.expect(kept);
+        self.app.audit.erase().await.expect(kept);
         self.app.audit.purge().await.expect(kept);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem::http::{Method, StatusCode};
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::origin::Origin;
 use serde_json::json;
 
@@ -154,7 +154,7 @@ async fn with_a_client_its_tokens_end_at_once() {
     let (orders, billing) = (house.client("orders", "").await, house.client("billing", "").await);
     let (dead, alive) =
         (house.client_token(("orders", &orders)).await, house.client_token(("billing", &billing)).await);
-    house.app.clients.delete(&"orders".parse().unwrap(), Actor::Operator, &Origin::default()).await.unwrap();
+    house.app.clients.delete(&Caller::operator(), &"orders".parse().unwrap(), &Origin::default()).await.unwrap();
     assert!(!house.accepts(&dead).await && house.accepts(&alive).await);
     assert_eq!(introspect(&house, ("billing", &billing), &dead).await.text(), "{\"active\":false}");
     let answer = house.send(Ask::post(INTROSPECT).basic(("orders", &orders)).form("token=x")).await;

@@ -8,7 +8,7 @@ use poem::{Body, Endpoint, Request, Response};
 use portcullis_domain::App;
 use portcullis_domain::accounts::{AttemptPolicy, PasswordHash};
 use portcullis_domain::app::{Ports, Settings};
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::CreateClient;
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::ambient::Clock;
@@ -76,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) staleness: Option<Duration>,
     /// Signs access tokens for good, with this algorithm.
     pub(crate) signing: Option<Algorithm>,
+    /// Whether tokens tell roles and permissions.
+    pub(crate) standing_in_tokens: bool,
     /// Changes the other settings.
     pub(crate) adjust: Box<dyn Fn(&mut HttpSettings) + Send + Sync>,
 }
@@ -89,6 +91,7 @@ impl Default for Plan {
             body_limit: 64 * 1024,
             staleness: None,
             signing: None,
+            standing_in_tokens: false,
             adjust: Box::new(|_| ()),
         }
     }
@@ -182,11 +185,15 @@ impl House {
             },
             staleness: plan.staleness,
             keys: KeySchedule { every: Some(90 * day), ahead: day },
+            first_party_client: FIRST_PARTY.0.to_owned(),
+            roles_in_tokens: plan.standing_in_tokens,
+            permissions_in_tokens: plan.standing_in_tokens,
             reserved_clients: vec![CLIENT.0.to_owned(), FIRST_PARTY.0.to_owned()],
             audit_retention: 400 * day,
         };
         let app = Arc::new(App::new(ports, settings_of_app));
         app.tokens.open_keys(&[algorithm]).await.unwrap();
+        app.access.seed(&[]).await.unwrap();
         let health = Arc::new(Health::new(plan.health.clone()));
         let settings = Arc::new(settings(&plan, clock.clone(), random));
         let endpoint = Arc::new(portcullis_http::public(app.clone(), settings, health.clone()));
@@ -221,7 +228,7 @@ impl House {
             id: Some(id.parse().unwrap()),
             name: None,
             scope: Scope::parse(scope).unwrap(),
-            actor: Actor::Operator,
+            caller: Caller::operator(),
             origin: Origin::default(),
         };
         self.app.clients.create(cmd).await.unwrap().1.expose().to_owned()

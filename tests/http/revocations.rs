@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use poem::http::{Method, StatusCode};
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::origin::Origin;
 use portcullis_http::{HttpSettings, Quotas};
 use portcullis_memory::MemoryLimiter;
@@ -70,7 +70,7 @@ async fn every_kind_has_its_name() {
     let told = house.send(Ask::post("/oauth2/introspect").basic(CLIENT).form(&form)).await.json();
     house.send(Ask::post("/oauth2/revoke").basic(("orders", &orders)).form(&form)).await.is(StatusCode::OK);
     house.client_token(("billing", &billing)).await;
-    house.app.clients.delete(&"billing".parse().unwrap(), Actor::Operator, &Origin::default()).await.unwrap();
+    house.app.clients.delete(&Caller::operator(), &"billing".parse().unwrap(), &Origin::default()).await.unwrap();
     let (items, _) = all(&house).await;
     let seen: Vec<_> = items.iter().map(|item| (item["kind"].as_str().unwrap(), item["id"].clone())).collect();
     assert_eq!(seen, [("grant", told["jti"].clone()), ("client", json!("billing"))]);

@@ -260,7 +260,7 @@ async fn a077_a_new_secret_works_at_once_and_a_deleted_client_never() {
     let cmd = portcullis_domain::clients::RotateSecret {
         client: id(),
         overlap: Duration::from_secs(60),
-        actor: portcullis_domain::audit::Actor::Operator,
+        caller: portcullis_domain::caller::Caller::operator(),
         origin: Origin::default(),
     };
     let new = house.app.clients.rotate_secret(cmd).await.unwrap().expose().to_owned();
@@ -269,7 +269,7 @@ async fn a077_a_new_secret_works_at_once_and_a_deleted_client_never() {
     house.clock.advance(Duration::from_secs(60));
     refused(&house.send(credentials(&old)).await, StatusCode::UNAUTHORIZED, "invalid_client", "the overlap is over");
     granted(house.send(credentials(&new)).await);
-    house.app.clients.delete(&id(), portcullis_domain::audit::Actor::Operator, &Origin::default()).await.unwrap();
+    house.app.clients.delete(&portcullis_domain::caller::Caller::operator(), &id(), &Origin::default()).await.unwrap();
     refused(&house.send(credentials(&new)).await, StatusCode::UNAUTHORIZED, "invalid_client", "deleted");
 }
 

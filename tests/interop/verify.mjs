@@ -14,6 +14,8 @@ const audience = process.env.PORTCULLIS_AUDIENCE ?? 'portcullis'
 const alg = process.env.JWT_ALG ?? 'ES256'
 const claims = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'scope']
 
+const more = (process.env.MORE_CLAIMS ?? '').split(' ').filter(Boolean)
+
 class Refused extends Error {}
 
 /** The same token for another subject: well formed, with a signature that is not its own. */
@@ -82,12 +84,25 @@ async function refuses(verify, refusals, token, audience) {
   throw new Error('accepted')
 }
 
+/** Whether the claims about access are as the specifications say, and only those that were announced. */
+function isPlain(payload) {
+  const told = ['act', 'roles', 'permissions'].filter((name) => name in payload)
+  const isTexts = (list) => Array.isArray(list) && list.every((text) => typeof text === 'string')
+  const { act, roles = [], permissions = [] } = payload
+  // RFC 8693 §4.1; `read_only` is what support gets unless it asks for more.
+  const isNamed = act === undefined || (Object.keys(act).join() === 'sub' && act.sub !== payload.sub)
+  const isReadOnly = payload.scope.split(' ').includes('read_only')
+  const isAnnounced = [...told].sort().join() === [...more].sort().join()
+  return isAnnounced && isTexts(roles) && isTexts(permissions) && isNamed && isReadOnly === (act !== undefined)
+}
+
 /** Whether the client accepts the token, and refuses it when it was changed or is for somebody else. */
 async function check(client, format, verify, refusals, token) {
   try {
     const payload = await verify(token, audience)
     const missing = claims.filter((name) => !(name in payload))
     if (missing.length > 0) throw new Error(`missing ${missing}`)
+    if (!isPlain(payload)) throw new Error(`access ${JSON.stringify(payload)}`)
     await refuses(verify, refusals, tampered(token), audience)
     await refuses(verify, refusals, token, 'somebody-else')
   } catch (error) {

@@ -7,6 +7,7 @@ PASETO_TOKEN         a PASETO access token, or absent
 PORTCULLIS_ISSUER    the expected `iss`; default PORTCULLIS_URL
 PORTCULLIS_AUDIENCE  the expected `aud`; default `portcullis`
 JWT_ALG              the pinned algorithm; default ES256
+MORE_CLAIMS          what else the tokens say, of `act`, `roles` and `permissions`; default nothing
 
 Prints `ok <client> <format>` for each client; the exit status is 1 when one of them does not do as it should.
 """
@@ -32,6 +33,7 @@ ALG = os.environ.get("JWT_ALG", "ES256")
 # RFC 9864 renames EdDSA; hardly any client knows the new name yet.
 warnings.filterwarnings("ignore", message="EdDSA is deprecated")
 CLAIMS = ["iss", "sub", "aud", "exp", "iat", "jti", "sid", "client_id", "scope"]
+MORE = os.environ.get("MORE_CLAIMS", "").split()
 
 
 def document(name):
@@ -100,6 +102,17 @@ def refuses(verify, refusals, token, audience):
     raise AssertionError("accepted")
 
 
+def is_plain(claims):
+    """Whether the claims about access are as the specifications say, and only those that were announced."""
+    told = [name for name in ("act", "roles", "permissions") if name in claims]
+    lists = [claims.get(name, []) for name in ("roles", "permissions")]
+    texts = all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
+    # RFC 8693 §4.1; `read_only` is what support gets unless it asks for more.
+    act = claims.get("act", {"sub": ""})
+    named = set(act) == {"sub"} and act["sub"] != claims["sub"] and ("act" in claims) == ("read_only" in claims["scope"])
+    return sorted(told) == sorted(MORE) and texts and named
+
+
 def check(client, kind, verify, refusals, token):
     """Whether the client accepts the token, and refuses it when it was changed or is for somebody else."""
     try:
@@ -107,6 +120,8 @@ def check(client, kind, verify, refusals, token):
         missing = [name for name in CLAIMS if name not in claims]
         if missing:
             raise AssertionError(f"missing {missing}")
+        if not is_plain(claims):
+            raise AssertionError(f"access {claims}")
         refuses(verify, refusals, tampered(token), AUDIENCE)
         refuses(verify, refusals, token, "somebody-else")
     except Exception:  # whatever it is, the client does not do as it should

@@ -101,6 +101,16 @@ impl Api {
         self.send(bearer(self.request(Method::DELETE, path), Some(token))).await
     }
 
+    /// GET with an API key.
+    pub(crate) async fn get_by_key(&self, path: &str, key: &str) -> Answer {
+        self.send(self.request(Method::GET, path).header("x-api-key", key)).await
+    }
+
+    /// Deletes the own account.
+    pub(crate) async fn delete_account(&self, token: &str, password: &str) -> Answer {
+        self.send(deletion(self, Some(token), password)).await
+    }
+
     /// Opens an account.
     pub(crate) async fn register(&self, who: &Person) -> Answer {
         self.call(Method::POST, "/api/v1/auth/register", None, &who.registration()).await
@@ -167,6 +177,12 @@ pub(crate) fn bearer(request: RequestBuilder, token: Option<&str>) -> RequestBui
         Some(token) => request.bearer_auth(token),
         None => request,
     }
+}
+
+/// Asks for the end of the own account.
+pub(crate) fn deletion(api: &Api, token: Option<&str>, password: &str) -> RequestBuilder {
+    let body = json!({ "current_password": password });
+    bearer(api.request(Method::DELETE, "/api/v1/me").json(&body), token)
 }
 
 /// What a client holds after signing in or refreshing.

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::account::{Account, Operation};
-use crate::api::{Answer, Api, Person, bearer, fresh_password};
+use crate::api::{Answer, Api, Person, bearer, deletion, fresh_password};
 use crate::random::Random;
 
 /// How many accounts a client holds open at once.
@@ -158,6 +158,6 @@ fn request(api: &Api, account: &Account, operation: &Operation) -> reqwest::Requ
             let body = json!({ "current_password": person.password, "new_password": new });
             bearer(api.request(Method::PUT, "/api/v1/me/password").json(&body), token(by))
         }
-        Operation::Delete(by) => bearer(api.request(Method::DELETE, "/api/v1/me"), token(by)),
+        Operation::Delete(by) => deletion(api, token(by), &person.password),
     }
 }

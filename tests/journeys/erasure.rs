@@ -21,7 +21,7 @@ async fn a116_no_row_names_the_owner_of_a_deleted_account() {
     let database = connect(&place.url()).await;
     assert!(rows(&database).await.contains(&ada.email), "the search finds what is there");
 
-    api.delete("/api/v1/me", &tokens.access).await.expect(204);
+    api.delete_account(&tokens.access, &ada.password).await.expect(204);
     let patience = Instant::now() + Duration::from_secs(20);
     // Events that have not been told yet still name their account.
     while rows(&database).await.contains(&ada.email) && Instant::now() < patience {

@@ -147,8 +147,9 @@ async fn an_account_lives_and_dies(api: &Api) {
     let _other = api.sign_in(&ada).await;
     let patch = json!({ "username": Person::new().username });
     api.call(Method::PATCH, "/api/v1/me", Some(&third.access), &patch).await.expect(200);
-    api.change_password(&third.access, &ada.password, &fresh_password()).await.expect(204);
-    api.delete("/api/v1/me", &third.access).await.expect(204);
+    let new = fresh_password();
+    api.change_password(&third.access, &ada.password, &new).await.expect(204);
+    api.delete_account(&third.access, &new).await.expect(204);
     grace.username.clear();
     let last = api.sign_in(&grace).await;
     let everywhere = api.request(Method::POST, "/api/v1/auth/logout-all").bearer_auth(&last.access);

@@ -17,7 +17,14 @@ use crate::service::{Service, Settings};
 use crate::witness::{App, Seen, Tap};
 
 /// What tells the app who calls.
-const OURS: [&str; 5] = ["x-auth-user-id", "x-auth-session-id", "x-auth-client-id", "x-auth-scopes", "x-auth-roles"];
+const OURS: [&str; 6] = [
+    "x-auth-user-id",
+    "x-auth-session-id",
+    "x-auth-client-id",
+    "x-auth-scopes",
+    "x-auth-roles",
+    "x-auth-actor-id",
+];
 /// A body that nobody should carry to the token check.
 const LARGE: usize = 20 << 20;
 
@@ -148,7 +155,7 @@ async fn a_client_s_token_names_the_client_and_no_user(#[values(Kind::Nginx, Kin
     let token = orders.token(&scene.auth, "orders:read").await;
     // Empty ones are there: a proxy that only copies what it gets replaces the client's own.
     let answer = scene.auth.verify(&token).await.expect(204);
-    assert_eq!(OURS.map(|name| answer.headers[name].to_str().expect("text")), ["", "", "orders", "orders:read", ""]);
+    assert_eq!(OURS.map(|name| answer.headers[name].to_str().expect("text")), ["", "", "orders", "orders:read", "", ""]);
     let (_, seen) = scene.pass(spoofed(scene.door.request(Method::GET, "/")).bearer_auth(&token)).await;
     assert_eq!(told(&seen.headers), pairs([("x-auth-client-id", "orders"), ("x-auth-scopes", "orders:read")]));
     scene.service.stop().await;

@@ -10,7 +10,14 @@ use crate::browser::{fences, read, root};
 use crate::fronts::folder;
 
 /// What tells the app who calls.
-const OURS: [&str; 5] = ["X-Auth-User-Id", "X-Auth-Session-Id", "X-Auth-Client-Id", "X-Auth-Scopes", "X-Auth-Roles"];
+const OURS: [&str; 6] = [
+    "X-Auth-User-Id",
+    "X-Auth-Session-Id",
+    "X-Auth-Client-Id",
+    "X-Auth-Scopes",
+    "X-Auth-Roles",
+    "X-Auth-Actor-Id",
+];
 /// What users copy.
 const QUOTED: [&str; 4] = [
     "tests/proxies/caddy/forward-auth.caddy",
@@ -66,7 +73,7 @@ fn the_configuration_of_traefik_is_well_formed_and_names_only_what_it_defines() 
         assert!(used.contains(&&Value::from("portcullis")), "{name:?} is closed");
     }
     let check = &http["middlewares"]["portcullis"]["forwardAuth"];
-    assert_eq!(check["authRequestHeaders"], Value::from(vec!["Authorization", "Cookie"]));
+    assert_eq!(check["authRequestHeaders"], Value::from(vec!["Authorization", "X-Api-Key", "Cookie"]));
     for setting in ["forwardBody", "trustForwardHeader", "preserveRequestMethod"] {
         assert!(check.get(setting).is_none_or(|value| value.as_bool() == Some(false)), "{setting}");
     }

@@ -7,11 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::api::{Api, Person};
 use crate::interop_oauth::{at_its_issuer, claims, folder, install, must_succeed};
+use crate::operator::call_with_input;
 use crate::place::Place;
 use crate::registered::Registered;
 use crate::service::{Service, Settings};
@@ -19,8 +21,8 @@ use crate::service::{Service, Settings};
 /// A running service and the tokens that apps are shown.
 struct Scene {
     service: Service,
-    /// Of a login, and of a client.
-    good: [(&'static str, String); 2],
+    /// Of a login, of somebody who acts in its user's name, and of a client.
+    good: [(&'static str, String); 3],
     /// What is wrong, and such a token.
     bad: Vec<(&'static str, String)>,
     _place: Place,
@@ -29,10 +31,14 @@ struct Scene {
 impl Scene {
     async fn open(algorithm: &str) -> Self {
         let place = Place::sqlite();
-        let settings = Settings::on(&place).with("PORTCULLIS__TOKENS__ALGORITHM", algorithm);
+        let settings = Settings::on(&place)
+            .with("PORTCULLIS__TOKENS__ALGORITHM", algorithm)
+            .with("PORTCULLIS__TOKENS__ROLES", "true")
+            .with("PORTCULLIS__TOKENS__PERMISSIONS", "true");
         let (settings, service) = at_its_issuer(&settings).await;
         let api = Api::at(&service.url);
         let user = api.join(&Person::new()).await.access;
+        let acting = acting_as(&api, &settings, &claims(&user)["sub"]).await;
         let client = Registered::create(&settings, "orders", "orders:read");
         let client = client.token(&api, "orders:read").await;
 
@@ -58,13 +64,13 @@ impl Scene {
             ("unsigned", unsigned(&user)),
             ("no token", "nonsense".to_owned()),
         ];
-        Self { service, good: [("of a login", user), ("of a client", client)], bad, _place: place }
+        Self { service, good: [("of a login", user), ("of support", acting), ("of a client", client)], bad, _place: place }
     }
 
     /// The rows that the apps read: what becomes of a call with each token.
     fn rows(&self) -> String {
         let good = self.good.iter().map(|(name, token)| {
-            let allowed = claims(token)["scope"] == "account";
+            let allowed = claims(token)["scope"].as_str().is_some_and(|scope| scope.split(' ').any(|one| one == "account"));
             let scoped = if allowed { 204 } else { 403 };
             json!({ "name": name, "token": token, "status": 200, "sub": claims(token)["sub"], "scoped": scoped })
         });
@@ -102,6 +108,9 @@ async fn express_oauth2_jwt_bearer_and_flask_jwt_extended_and_jsonwebtoken_prote
     let keys: JwkSet = serde_json::from_str(&keys).expect("a set of keys");
     let algorithm: Algorithm = algorithm.parse().expect("an algorithm");
     let (issuer, audience) = (scene.service.url.as_str(), "portcullis");
+    let acting = claims(&scene.good[1].1);
+    assert_eq!((&acting["roles"], &acting["permissions"]), (&json!(["user"]), &json!([])));
+    assert!(acting["act"]["sub"].is_string() && acting["act"]["sub"] != acting["sub"], "{acting}");
     for (name, token) in &scene.good {
         let told = by_jsonwebtoken(&keys, algorithm, issuer, audience, token);
         assert_eq!(told.unwrap_or_else(|error| panic!("{name}: {error}")), claims(token));
@@ -132,6 +141,17 @@ fn by_jsonwebtoken(
     validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     Ok(jsonwebtoken::decode(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)
+}
+
+/// An access token of somebody in charge who acts in a user's name: with `act`, `roles` and `permissions`.
+pub(crate) async fn acting_as(api: &Api, settings: &Settings, user: &Value) -> String {
+    let admin = Person::new();
+    let create = ["admin", "create-user", "--email", &admin.email, "--role", "admin", "--password-stdin"];
+    call_with_input(settings, &create, admin.password.as_bytes()).expect(0);
+    let session = api.sign_in(&admin).await;
+    let path = format!("/api/v1/users/{}/impersonate", user.as_str().expect("an id"));
+    let acting = api.call(Method::POST, &path, Some(&session.access), &json!({ "reason": "ticket 4711" })).await;
+    acting.expect(200).str("access_token").to_owned()
 }
 
 /// The access token of a login at a service with these settings, which is stopped again.

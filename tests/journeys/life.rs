@@ -93,7 +93,7 @@ async fn an_account_lives(place: Place) {
     api.verify(&fifth.access).await.expect(401);
     api.refresh(&fifth.refresh).await.expect(401);
 
-    api.delete("/api/v1/me", &second.access).await.expect(204);
+    api.delete_account(&second.access, &who.password).await.expect(204);
     api.verify(&second.access).await.expect(401);
     api.login(&who.email, &who.password).await.expect_problem(401, "invalid-credentials");
 

@@ -1,6 +1,8 @@
 //! Journeys: the real binary on real databases and a real broker, seen from outside only.
 
+mod access_apply;
 mod account;
+mod admin_commands;
 mod api;
 mod audit;
 mod broker;
@@ -15,11 +17,13 @@ mod erasure;
 mod event_contract;
 mod events;
 mod export;
+mod first_admin;
 mod fleet;
 mod fleet_limits;
 mod forward_auth;
 mod forward_auth_docs;
 mod fronts;
+mod guides;
 mod import;
 mod import_runs;
 mod interop_oauth;
@@ -37,6 +41,7 @@ mod random;
 mod registered;
 mod replicas;
 mod restart;
+mod roles_everywhere;
 mod rotation;
 mod secrets;
 mod service;

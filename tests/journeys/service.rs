@@ -42,6 +42,7 @@ impl Settings {
             ("PORTCULLIS__LIMITS__REGISTER", "off"),
             ("PORTCULLIS__LIMITS__REFRESH", "off"),
             ("PORTCULLIS__LIMITS__CHANGE", "off"),
+            ("PORTCULLIS__LIMITS__MANAGE", "off"),
             ("PORTCULLIS__LIMITS__OTHER", "off"),
             ("PORTCULLIS__SERVER__CONNECTIONS_PER_ADDRESS", "100000"),
             // Not what is tested, and tests share their disk with compilers.
@@ -90,14 +91,20 @@ impl Settings {
     /// The program with a subcommand, and nothing of this process's environment but what programs need.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(arguments).env_clear().current_dir(&self.dir).stdin(Stdio::null());
+        command.args(arguments).current_dir(&self.dir).stdin(Stdio::null());
+        self.lend(&mut command);
+        command
+    }
+
+    /// Gives a program these settings, and nothing of this process's environment but what programs need.
+    pub(crate) fn lend(&self, command: &mut Command) {
+        command.env_clear();
         for name in ["PATH", "HOME", "TMPDIR", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
         }
         command.envs(&self.vars);
-        command
     }
 
     /// Starts `serve` and waits until it is ready.

@@ -43,12 +43,18 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(|settings| settings).await
+    }
+
+    /// With settings of one's own.
+    async fn with(adjust: impl FnOnce(Settings) -> Settings) -> Self {
         let (place, broker, line) = (Place::postgres().await, Broker::fresh().await, Proxy::to_broker().await);
         let settings = Settings::on(&place)
             .publishing_to(&broker)
             .with("PORTCULLIS__TOKENS__AUDIENCE", AUDIENCE)
             // Word of mouth alone: looking every ten seconds could not be so fast.
             .with("PORTCULLIS__SESSIONS__REVOCATION_STALENESS", "20s");
+        let settings = adjust(settings);
         let services = vec![settings.start().await, settings.start().await];
         let apis: Vec<Api> = services.iter().map(|service| Api::at(&service.url)).collect();
         let secret = created(&settings, "watcher", "");
@@ -104,8 +110,12 @@ impl Scene {
 
     /// How long it takes until every verifier refuses the token, for this reason.
     async fn refused_by_all(&self, token: &str, reason: &[Rejected]) -> Duration {
+        self.refused_by(&self.all(), token, reason).await
+    }
+
+    async fn refused_by(&self, verifiers: &[(&str, &Verifier)], token: &str, reason: &[Rejected]) -> Duration {
         let since = Instant::now();
-        for (name, verifier) in self.all() {
+        for (name, verifier) in verifiers {
             loop {
                 match verifier.verify(token) {
                     Err(why) if reason.contains(&why) => break,
@@ -186,7 +196,7 @@ async fn what_is_revoked_is_refused_by_every_verifier_within_a_second() {
 
     let again = there.sign_in(&who).await;
     scene.must_be_accepted(&again.access).await;
-    here.delete("/api/v1/me", &stays.access).await.expect(204);
+    here.delete_account(&stays.access, &who.password).await.expect(204);
     took.push(("a user", scene.refused_by_all(&stays.access, &revoked).await));
     took.push(("a user's other session", scene.refused_by_all(&again.access, &revoked).await));
 
@@ -221,6 +231,69 @@ async fn what_is_revoked_is_refused_by_every_verifier_within_a_second() {
     let mut sorted: Vec<Duration> = took.iter().map(|(_, took)| *took).collect();
     sorted.sort();
     assert!(sorted[sorted.len() / 2] < Duration::from_secs(1), "usually known too late: {took:?}");
+    scene.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a104_roles_in_tokens_do_not_outlive_their_withdrawal_where_a_verifier_listens() {
+    let scene = Scene::with(|settings| {
+        settings.with("PORTCULLIS__TOKENS__ROLES", "true").with("PORTCULLIS__TOKENS__PERMISSIONS", "true")
+    });
+    let scene = scene.await;
+    let [here, there] = &scene.apis[..] else { panic!("there are two replicas") };
+    let run = |arguments: &[&str]| drop(call(&scene.settings, arguments).expect(0));
+    run(&["roles", "create", "clerk", "--permission", "orders:*"]);
+    let (ada, bob, eve) = (Person::new(), Person::new(), Person::new());
+    for who in [&ada, &bob, &eve] {
+        here.register(who).await.expect(201);
+    }
+    for who in [&ada, &bob] {
+        run(&["users", "grant", &who.email, "clerk"]);
+    }
+    let (adas, bobs, eves) = (here.sign_in(&ada).await, there.sign_in(&bob).await, there.sign_in(&eve).await);
+    for tokens in [&adas, &bobs, &eves] {
+        scene.must_be_accepted(&tokens.access).await;
+    }
+    let clerk = scene.lenient.verify(&adas.access).expect("it is valid");
+    assert!(clerk.has_role("clerk") && clerk.permits("orders:write") && !clerk.permits("users:read"));
+
+    let listening = [("strict", &scene.strict), ("lenient", &scene.lenient)];
+    let changed = [Rejected::RolesChanged];
+    // Whoever refreshes goes on, with what the roles are now.
+    let refreshed = async |tokens: &Tokens, may_write: bool| {
+        let deadline = Instant::now() + PATIENCE;
+        let mut refresh = tokens.refresh.clone();
+        loop {
+            let tokens = Tokens::of(&here.refresh(&refresh).await.expect(200));
+            if scene.accepted_by_all(&tokens.access).await {
+                let claims = scene.lenient.verify(&tokens.access).expect("it is valid");
+                assert_eq!(claims.permits("orders:write"), may_write, "{claims:?}");
+                break tokens;
+            }
+            assert!(Instant::now() < deadline, "what is issued after the change is accepted");
+            refresh = tokens.refresh;
+        }
+    };
+    run(&["users", "withdraw", &ada.email, "clerk"]);
+    scene.refused_by(&listening, &adas.access, &changed).await;
+    refreshed(&adas, false).await;
+    scene.asking.verify(&adas.access).expect("whoever only asks for revocations waits for the end of the token");
+    for tokens in [&bobs, &eves] {
+        scene.must_be_accepted(&tokens.access).await;
+    }
+
+    run(&["roles", "update", "clerk", "--permission", "orders:read"]);
+    scene.refused_by(&listening, &bobs.access, &changed).await;
+    let bobs = refreshed(&bobs, false).await;
+    run(&["roles", "update", "clerk", "--permission", "orders:write"]);
+    scene.refused_by(&listening, &bobs.access, &changed).await;
+    let bobs = refreshed(&bobs, true).await;
+    scene.must_be_accepted(&eves.access).await;
+
+    run(&["roles", "delete", "clerk", "--yes"]);
+    scene.refused_by(&listening, &bobs.access, &changed).await;
+    let bobs = refreshed(&bobs, false).await;
+    assert!(!scene.lenient.verify(&bobs.access).expect("it is valid").has_role("clerk"));
     scene.stop().await;
 }
 

@@ -82,6 +82,27 @@ async fn a_service_calls_in_its_own_name() {
 }
 
 #[tokio::test]
+async fn who_may_do_what() {
+    use portcullis::testing::TestService;
+
+    let service = TestService::start().await;
+    service.role("support", &["users:read"]).await;
+    let (sam, login) = service.account("sam").role("support").log_in().await;
+    service.get("/api/v1/users").bearer(&login.access_token).send().await.expect(200);
+    service.get("/api/v1/audit").bearer(&login.access_token).send().await.expect(403);
+
+    let key = service.api_key(&sam, &["users:read"]).await;
+    service.get("/api/v1/users").api_key(&key).send().await.expect(200);
+
+    service.withdraw(&sam, "support").await;
+    service.get("/api/v1/users").bearer(&login.access_token).send().await.expect(403);
+    service.get("/api/v1/users").api_key(&key).send().await.expect(403);
+
+    let (_, admin) = service.admin().await;
+    service.get("/api/v1/audit").bearer(&admin.access_token).send().await.expect(200);
+}
+
+#[tokio::test]
 async fn a_real_address_for_other_clients() {
     use portcullis::testing::TestService;
 
@@ -95,13 +116,13 @@ async fn a_real_address_for_other_clients() {
 #[tokio::test]
 async fn what_only_an_operator_does() {
     use portcullis::testing::TestService;
-    use portcullis::testing::domain::audit::Actor;
+    use portcullis::testing::domain::caller::Caller;
     use portcullis::testing::domain::origin::Origin;
 
     let service = TestService::start().await;
     let orders = service.client("orders", "stock:read").await;
     let token = service.client_token(&orders).await;
     let id = orders.id.parse().expect("an id");
-    service.app().clients.delete(&id, Actor::Operator, &Origin::default()).await.expect("the client was there");
+    service.app().clients.delete(&Caller::operator(), &id, &Origin::default()).await.expect("the client was there");
     service.get("/api/v1/auth/verify").bearer(&token).send().await.expect(401);
 }

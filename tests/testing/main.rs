@@ -1,5 +1,6 @@
 //! `portcullis::testing` as an outsider uses it: nothing here but its public interface.
 
+mod access;
 mod builder;
 mod client;
 mod cookies;

@@ -67,7 +67,7 @@ async fn an_account_that_is_deleted_takes_its_tokens_along() {
     let service = TestService::start().await;
     let (ada, login) = service.user("ada").await;
     let delete = service.delete("/api/v1/me").bearer(&login.access_token);
-    delete.json(&json!({ "password": ada.password })).send().await.expect(204);
+    delete.json(&json!({ "current_password": ada.password })).send().await.expect(204);
     service.get("/api/v1/me").header("authorization", &login.authorization()).send().await.expect(401);
     assert_eq!(service.event("user.deleted").await.data["user_id"], ada.id.as_str());
 }

@@ -19,6 +19,9 @@ pub enum Denied {
     /// Its token was refused.
     #[error(transparent)]
     Rejected(#[from] Rejected),
+    /// Its token is fine, and nothing may be changed with it.
+    #[error("nothing may be changed with the token")]
+    ReadOnly,
     /// Its token is fine, and does not allow this.
     #[error("the token does not allow {0}")]
     Insufficient(String),
@@ -32,7 +35,7 @@ impl Denied {
             Self::BadRequest => 400,
             Self::Rejected(why) if why.is_unavailable() => 503,
             Self::NoToken | Self::Rejected(_) => 401,
-            Self::Insufficient(_) => 403,
+            Self::ReadOnly | Self::Insufficient(_) => 403,
         }
     }
 
@@ -45,6 +48,7 @@ impl Denied {
             Self::BadRequest => Some(format!(r#"Bearer realm={realm}, error="invalid_request""#)),
             Self::Rejected(why) if why.is_unavailable() => None,
             Self::Rejected(_) => Some(format!(r#"Bearer realm={realm}, error="invalid_token""#)),
+            Self::ReadOnly => Some(format!(r#"Bearer realm={realm}, error="insufficient_scope""#)),
             Self::Insufficient(needed) => {
                 let scope = Quoted(needed);
                 Some(format!(r#"Bearer realm={realm}, error="insufficient_scope", scope={scope}"#))
@@ -84,6 +88,14 @@ impl Verifier {
 }
 
 impl Claims {
+    /// Refuses to let a token with which nothing may be changed ([`Claims::is_read_only`]) do so: `GET`, `HEAD`, `OPTIONS`
+    /// and `TRACE` pass (RFC 9110 §9.2.1). The middlewares ask this of every request; with [`Verifier::authenticate`] it
+    /// is yours to ask.
+    pub fn may_use(&self, method: &str) -> Result<(), Denied> {
+        let is_safe = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
+        if is_safe || !self.is_read_only() { Ok(()) } else { Err(Denied::ReadOnly) }
+    }
+
     /// As [`Claims::allow`], for the `?` of a handler.
     pub fn require(&self, needed: &str) -> Result<(), Denied> {
         if self.allow(needed) { Ok(()) } else { Err(Denied::Insufficient(needed.to_owned())) }
@@ -101,6 +113,8 @@ mod tests {
             (Denied::BadRequest, 400, Some(r#"Bearer realm="orders", error="invalid_request""#)),
             (Rejected::Expired.into(), 401, Some(r#"Bearer realm="orders", error="invalid_token""#)),
             (Rejected::Unheard.into(), 401, Some(r#"Bearer realm="orders", error="invalid_token""#)),
+            (Rejected::RolesChanged.into(), 401, Some(r#"Bearer realm="orders", error="invalid_token""#)),
+            (Denied::ReadOnly, 403, Some(r#"Bearer realm="orders", error="insufficient_scope""#)),
             (Rejected::NoKeys.into(), 503, None),
             (Rejected::Stale.into(), 503, None),
             (

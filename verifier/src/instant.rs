@@ -70,6 +70,21 @@ pub(crate) fn any_rfc3339(text: &str) -> Option<i64> {
     (0..=LATEST).contains(&seconds).then_some(seconds)
 }
 
+/// Whole milliseconds since 1970, rounded down, of any RFC 3339 text from 1970 to 9999.
+pub(crate) fn any_rfc3339_millis(text: &str) -> Option<i64> {
+    let at = OffsetDateTime::parse(text, &Format).ok()?;
+    (0..=LATEST).contains(&at.unix_timestamp()).then(|| at.unix_timestamp() * 1_000 + i64::from(at.millisecond()))
+}
+
+/// The milliseconds since 1970 in a UUIDv7 (RFC 9562 §5.7) in its hyphenated form; `None` for any other text.
+pub(crate) fn uuid_v7_millis(text: &str) -> Option<i64> {
+    let is_v7 = text.len() == 36 && text.is_ascii() && text.as_bytes().get(14) == Some(&b'7');
+    let (high, low) = (text.get(..8)?, text.get(9..13)?);
+    let is_hex = |word: &str| word.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = |word: &str| i64::from_str_radix(word, 16).ok().filter(|_| is_hex(word));
+    if is_v7 { Some(number(high)? << 16 | number(low)?) } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +100,21 @@ mod tests {
         for other in ["-1", "1.0", "1e3", "\"1\"", "null", "true", "[1]", "253402300800", "9223372036854775808"] {
             assert_eq!(unix(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn milliseconds_are_read_from_an_instant_and_from_an_id() {
+        assert_eq!(any_rfc3339_millis("1970-01-01T00:00:01.2349Z"), Some(1_234));
+        assert_eq!(any_rfc3339_millis("1970-01-01T01:00:01+01:00"), Some(1_000));
+        assert_eq!(any_rfc3339_millis("1969-12-31T23:59:59.999Z"), None);
+        assert_eq!(any_rfc3339_millis("soon"), None);
+        // RFC 9562 appendix A.6.
+        assert_eq!(uuid_v7_millis("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), Some(1_645_557_742_000));
+        for other in ["", "t-1", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f", "017f22e279b07cc398c4dc0c0c07398f"] {
+            assert_eq!(uuid_v7_millis(other), None, "{other}");
+        }
+        assert_eq!(uuid_v7_millis("+17f22e2-79b0-7cc3-98c4-dc0c0c07398f"), None);
+        assert_eq!(uuid_v7_millis("é17f22e-79b0-7cc3-98c4-dc0c0c07398f"), None);
     }
 
     #[test]

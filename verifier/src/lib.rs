@@ -20,8 +20,9 @@
 //!
 //! # What is checked
 //! Form, size (8 KiB), `typ`, the key and its own algorithm, the signature, `iss`, `aud`, `exp`, `nbf`, `iat`, that it
-//! is either a user's or a client's own ([`Subject`]), and whether it, its session, client or subject was revoked. A token is read in one strict spelling only; nothing in it ever
-//! chooses where keys come from or how it is verified (RFC 8725). See [`Rejected`] for every reason to refuse.
+//! is either a user's or a client's own ([`Subject`]), whether it, its session, client or subject was revoked, and
+//! whether what it says of roles and permissions still holds. A token is read in one strict spelling only; nothing in it
+//! ever chooses where keys come from or how it is verified (RFC 8725). See [`Rejected`] for every reason to refuse.
 //!
 //! # When the issuer is away
 //! Verification goes on with the keys that are known, and fetching is tried again, ever less often. A service that
@@ -29,7 +30,7 @@
 //! only reason (with [`Rejected::Stale`]) that is a 503 rather than a 401.
 //!
 //! # Revocations
-//! A [`Feed`] tells of ended sessions, deleted accounts and clients, and withdrawn keys: over RabbitMQ (feature `amqp`,
+//! A [`Feed`] tells of ended sessions, deleted accounts and clients, changed roles and withdrawn keys: over RabbitMQ (feature `amqp`,
 //! `amqp::AmqpFeed`), by asking the issuer (feature `poll`, `poll::PollFeed`), or from the service itself
 //! ([`ManualFeed`]). [`Staleness`] says what happens to tokens that may
 //! have been revoked unheard. Without a feed a revoked token lives until it expires.
@@ -68,6 +69,7 @@ mod keys;
 mod low_s;
 mod paseto;
 mod payload;
+mod permission;
 #[cfg(feature = "poem")]
 pub mod poem;
 #[cfg(feature = "poll")]

@@ -26,10 +26,43 @@ enum Name {
     ClientId,
     Scope,
     AuthTime,
+    Act,
     Roles,
     Permissions,
     Cnf,
     Other(String),
+}
+
+/// Who really acts (RFC 8693 §4.1). Other members are passed over, those that acted before them as well.
+struct Actor(String);
+
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OfActor)
+    }
+}
+
+struct OfActor;
+
+impl<'de> Visitor<'de> for OfActor {
+    type Value = Actor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object that names who acts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Actor, A::Error> {
+        let mut sub: Option<String> = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "sub" {
+                once(&mut sub, map.next_value()?)?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        let sub = there(sub)?;
+        if sub.is_empty() { Err(A::Error::custom("nobody acts")) } else { Ok(Actor(sub)) }
+    }
 }
 
 struct Read {
@@ -58,7 +91,7 @@ impl<'de, T: Instant<'de>> Visitor<'de> for Payload<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
         let (mut iss, mut sub, mut aud, mut jti, mut client_id) = (None, None, None, None, None);
         let (mut exp, mut iat, mut nbf, mut auth_time) = (None, None, None, None);
-        let (mut sid, mut scope, mut roles, mut permissions) = (None, None, None, None);
+        let (mut sid, mut scope, mut act, mut roles, mut permissions) = (None, None, None, None, None);
         let (mut others, mut is_bound) = (Map::new(), false);
         while let Some(name) = map.next_key::<Name>()? {
             match name {
@@ -73,6 +106,7 @@ impl<'de, T: Instant<'de>> Visitor<'de> for Payload<T> {
                 Name::ClientId => once(&mut client_id, map.next_value()?)?,
                 Name::Scope => once(&mut scope, map.next_value()?)?,
                 Name::AuthTime => once(&mut auth_time, map.next_value::<T>()?)?,
+                Name::Act => once(&mut act, map.next_value()?)?,
                 Name::Roles => once(&mut roles, map.next_value()?)?,
                 Name::Permissions => once(&mut permissions, map.next_value()?)?,
                 Name::Cnf => {
@@ -98,8 +132,9 @@ impl<'de, T: Instant<'de>> Visitor<'de> for Payload<T> {
             client_id: there(client_id)?,
             scope: scope.unwrap_or_default(),
             authenticated_at: auth_time.map(Instant::seconds),
-            roles: roles.unwrap_or_default(),
-            permissions: permissions.unwrap_or_default(),
+            actor: act.map(|Actor(id)| id),
+            roles,
+            permissions,
             others,
             heard: Default::default(),
         };

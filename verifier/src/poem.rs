@@ -30,7 +30,8 @@ use crate::denied::Denied;
 use crate::rejected::Rejected;
 use crate::verifier::Verifier;
 
-/// Lets nobody pass without a valid token; handlers behind it extract [`Claims`].
+/// Lets nobody pass without a valid token, and with one that is for reading only nothing but safe methods; handlers behind
+/// it extract [`Claims`].
 pub const fn bearer(verifier: Verifier) -> Bearer {
     Bearer(verifier)
 }
@@ -117,7 +118,9 @@ async fn claims_of(request: &Request) -> Result<Claims> {
 
 async fn authenticate(verifier: &Verifier, request: &Request) -> Result<Claims> {
     let values = request.headers().get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    verifier.authenticate(values).await.map_err(|denied| refusal(denied, verifier.realm()))
+    let verdict = verifier.authenticate(values).await;
+    let verdict = verdict.and_then(|claims| claims.may_use(request.method().as_str()).map(|()| claims));
+    verdict.map_err(|denied| refusal(denied, verifier.realm()))
 }
 
 /// The answer, with [`Denied`] as the error's data for whoever wants another body.

@@ -52,6 +52,10 @@ pub enum Rejected {
     /// It was revoked, or its session, its client, or all of its subject.
     #[error("the token was revoked")]
     Revoked,
+    /// It says something of roles or permissions, and was issued before those changed. The session goes on: a client that
+    /// refreshes gets a token that says how they are now.
+    #[error("the roles or permissions that the token tells of have changed")]
+    RolesChanged,
     /// It was issued before or while revocations could not be heard, and [`Staleness::RefuseBeyond`] asks for more.
     /// A token that is issued now is accepted, so the client should refresh.
     ///

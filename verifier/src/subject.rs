@@ -50,10 +50,11 @@ impl Claims {
 }
 
 impl Body {
-    /// Whether it is a user's or a client's: without a session nobody has signed in, and the subject is the client.
+    /// Whether it is a user's or a client's: without a session nobody has signed in, the subject is the client, and nobody
+    /// acts as one.
     pub(crate) fn is_of_one_kind(&self) -> bool {
-        let is_clients = self.subject == self.client_id && self.authenticated_at.is_none() && !is_uuid(&self.subject);
-        self.session.is_some() || is_clients
+        let is_its_own = self.subject == self.client_id && !is_uuid(&self.subject);
+        self.session.is_some() || (is_its_own && self.authenticated_at.is_none() && self.actor.is_none())
     }
 }
 

@@ -39,7 +39,8 @@ use crate::claims::Claims;
 use crate::denied::Denied;
 use crate::verifier::Verifier;
 
-/// Lets nobody pass without a valid token; puts [`Claims`] into the request's extensions.
+/// Lets nobody pass without a valid token, and with one that is for reading only nothing but safe methods (so no call of
+/// gRPC, which are all `POST`); puts [`Claims`] into the request's extensions.
 pub const fn bearer(verifier: Verifier) -> BearerLayer {
     BearerLayer(verifier)
 }
@@ -121,6 +122,7 @@ where
                 Ok(token) => verifier.verify_async(&token).await.map_err(Denied::from),
                 Err(denied) => Err(denied),
             };
+            let verdict = verdict.and_then(|claims| claims.may_use(request.method().as_str()).map(|()| claims));
             match verdict {
                 Ok(claims) => {
                     let extensions = request.extensions_mut();

@@ -12,7 +12,7 @@ use crate::clock::{Clock, seconds};
 use crate::keys::Keyring;
 use crate::refresh::Refresh;
 use crate::rejected::Rejected;
-use crate::revocations::{Revocations, Staleness};
+use crate::revocations::{FeedSink, KeyNews, Revocations, Staleness};
 use crate::status::Status;
 use crate::{jwt, paseto};
 
@@ -107,6 +107,20 @@ impl Verifier {
             feed: inner.revocations.hearing.status(now, uptime, inner.longest_life),
             revocations: inner.revocations.len(),
             cached: inner.cached.as_ref().map_or(0, Cached::len),
+        }
+    }
+
+    /// What feeds report into, for what the service hears in yet another way: a receiver of the issuer's webhooks hands
+    /// each verified body to [`FeedSink::event`], say, besides a feed that does not tell of changed roles.
+    pub fn sink(&self) -> FeedSink {
+        let inner = &*self.0;
+        FeedSink {
+            issuer: inner.issuer.clone(),
+            clock: inner.clock.clone(),
+            revocations: inner.revocations.clone(),
+            keyring: inner.keyring.clone(),
+            key_news: inner.refresh.clone().map(|refresh| refresh as Arc<dyn KeyNews>),
+            staleness: inner.staleness,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use poem::http::header::{LOCATION, SET_COOKIE};
+use poem::http::header::{ETAG, LOCATION, SET_COOKIE};
 use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::body::JSON;
 use crate::caller::Transport;
 use crate::cookies::Cookies;
+use crate::precondition::tag;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 use crate::schema::{Documented, register, schema_ref};
 
@@ -25,6 +26,16 @@ pub(crate) struct Found<T>(pub(crate) T);
 pub(crate) struct Created<T> {
     pub(crate) body: T,
     pub(crate) location: &'static str,
+}
+
+/// `200` with a body, and of which version it is.
+pub(crate) struct Versioned<T>(pub(crate) T, pub(crate) u32);
+
+/// `201` with a body, where it is, and of which version.
+pub(crate) struct CreatedAt<T> {
+    pub(crate) body: T,
+    pub(crate) location: String,
+    pub(crate) version: Option<u32>,
 }
 
 /// `204`.
@@ -116,6 +127,55 @@ impl<T: Serialize + Documented> ApiResponse for Created<T> {
     }
 }
 
+/// The tag of a version, in the OpenAPI document.
+fn etag() -> MetaHeader {
+    header("ETag", "Which version it is, for `If-Match`: it grows with every change.", true)
+}
+
+impl<T: Serialize + Send> IntoResponse for Versioned<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(StatusCode::OK, &self.0);
+        response.headers_mut().insert(ETAG, tag(self.1));
+        response
+    }
+}
+
+impl<T: Serialize + Documented> ApiResponse for Versioned<T> {
+    fn meta() -> MetaResponses {
+        described::<T>(200, "Done; this is what there is.", vec![etag()])
+    }
+
+    fn register(registry: &mut Registry) {
+        register::<T>(registry);
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for CreatedAt<T> {
+    fn into_response(self) -> Response {
+        let mut response = json(StatusCode::CREATED, &self.body);
+        let headers = response.headers_mut();
+        match HeaderValue::from_str(&self.location) {
+            Ok(location) => headers.insert(LOCATION, location),
+            Err(error) => return poem::Error::from(Problem::internal(error)).into_response(),
+        };
+        if let Some(version) = self.version {
+            headers.insert(ETAG, tag(version));
+        }
+        response
+    }
+}
+
+impl<T: Serialize + Documented> ApiResponse for CreatedAt<T> {
+    fn meta() -> MetaResponses {
+        let version = MetaHeader { required: false, ..etag() };
+        described::<T>(201, "It exists now.", vec![header("Location", "Where it is.", true), version])
+    }
+
+    fn register(registry: &mut Registry) {
+        register::<T>(registry);
+    }
+}
+
 impl IntoResponse for Done {
     fn into_response(self) -> Response {
         Response::builder().status(StatusCode::NO_CONTENT).finish()
@@ -164,12 +224,42 @@ pub(crate) trait Refusals: Send + Sync + 'static {
 
 /// What can go wrong anywhere.
 pub(crate) const ALWAYS: &[Code] = &[Code::Internal, Code::Unavailable, Code::Timeout];
-/// What can go wrong with an access token, in the header or in a cookie.
-pub(crate) const IDENTIFIED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest];
+/// What can go wrong where a proxy asks who calls.
+pub(crate) const IDENTIFIED: &[Code] = &[
+    Code::Unauthenticated,
+    Code::MalformedRequest,
+    Code::ReadOnly,
+    Code::AddressNotAllowed,
+    Code::RateLimited,
+];
 /// What can go wrong where an access token has to be a user's.
 pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired];
+/// What can go wrong where an access token has to be presented by its user.
+pub(crate) const PERSONAL: &[Code] =
+    &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired, Code::Impersonated];
+/// What can go wrong where an API key or an access token will do; a key may have a limit of its own.
+pub(crate) const CALLING: &[Code] = &[
+    Code::Unauthenticated,
+    Code::MalformedRequest,
+    Code::NotPermitted,
+    Code::AddressNotAllowed,
+    Code::RateLimited,
+];
+/// What can go wrong where only an access token will do, a user's or a client's.
+pub(crate) const BY_TOKEN: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest, Code::NotPermitted];
+/// What can go wrong where only a user will do, in person.
+pub(crate) const IN_PERSON: &[Code] =
+    &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired, Code::Impersonated, Code::NotPermitted];
+/// What can go wrong where only an API key will do.
+pub(crate) const BY_KEY: &[Code] =
+    &[Code::Unauthenticated, Code::MalformedRequest, Code::AddressNotAllowed, Code::RateLimited];
 /// What can go wrong where a cookie may not be enough.
 pub(crate) const CSRF: &[Code] = &[Code::CsrfFailed];
+/// What can go wrong where something is changed: a cookie may not be enough, and somebody who acts as another user may
+/// only look.
+pub(crate) const CHANGING: &[Code] = &[Code::CsrfFailed, Code::ReadOnly];
+/// What can go wrong where a version is named.
+pub(crate) const VERSIONED: &[Code] = &[Code::VersionMismatch, Code::EditConflict];
 /// What can go wrong where passwords are hashed.
 pub(crate) const HASHING: &[Code] = &[Code::Overloaded];
 /// What can go wrong with a JSON body.

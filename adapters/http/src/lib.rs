@@ -6,7 +6,9 @@
 //!
 //! Errors are RFC 9457 problems, under `/oauth2` RFC 6749 error objects; nothing in them tells of the inside.
 
+mod access;
 mod accounts;
+mod administration;
 mod answer;
 mod body;
 mod caller;
@@ -26,13 +28,16 @@ mod oauth;
 mod openapi;
 mod origin;
 mod page;
+mod path;
 mod places;
+mod precondition;
 mod problem;
 mod revocations;
 mod routes;
 mod schema;
 mod sessions;
 mod settings;
+mod setup;
 mod state;
 
 use std::sync::Arc;
@@ -63,6 +68,11 @@ pub fn public(
     let mut routes = Routes::new();
     routes.add_api(accounts::AccountApi(state.clone()));
     routes.add_api(sessions::SessionApi(state.clone()));
+    routes.add_api(access::AccessApi);
+    routes.add_api(access::OwnKeyApi(state.clone()));
+    routes.add_api(access::KeyApi(state.clone()));
+    administration::add_routes(&mut routes, &state);
+    setup::add_routes(&mut routes, &state);
     oauth::add_routes(&mut routes, &state);
     revocations::add_routes(&mut routes, &state, &health);
     keys::add_routes(&mut routes, &state);

@@ -4,7 +4,9 @@ use poem_openapi::OpenApi;
 use poem_openapi::registry::Registry;
 use serde_json::{Map, Value, json};
 
+use crate::access::{self, AccessApi, KeyApi, OwnKeyApi, permissions};
 use crate::accounts::{self, AccountApi};
+use crate::administration;
 use crate::cookies;
 use crate::csrf;
 use crate::discovery;
@@ -18,6 +20,7 @@ use crate::revocations;
 use crate::schema::{Documented, pointer};
 use crate::sessions::{self, SessionApi};
 use crate::settings::HttpSettings;
+use crate::setup;
 
 /// The version of the specification that the document follows.
 const OPENAPI: &str = "3.0.3";
@@ -25,9 +28,10 @@ const OPENAPI: &str = "3.0.3";
 const ABOUT: &str = "Accounts, sessions and tokens.\n\nErrors are problems (RFC 9457) with a stable `code`; under \
     `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, unknown \
     query parameters ignored. Every answer has `X-Request-Id`: the client's own when it sent a decent one (1 to 128 \
-    letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, or by the cookies of a \
-    login with `transport: \"cookie\"`. A request with both uses the bearer token, and no cookie even when that token is \
-    bad. Where a cookie authenticates an unsafe method, the request needs the CSRF token of the session in \
+    letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, by an API key in `X-API-Key`, or by the \
+    cookies of a login with `transport: \"cookie\"`; each operation says which of them it takes. A header wins: a request \
+    that has one uses no cookie even when what the header says is bad. Both headers at once, or one of them twice, are \
+    refused. What an operation needs besides is in `x-permission`: who lacks it is refused with 403 `not-permitted`. Where a cookie authenticates an unsafe method, the request needs the CSRF token of the session in \
     `X-CSRF-TOKEN`, and must come from a page of this origin or of an allowed one: the browser says so in \
     `Sec-Fetch-Site` and `Origin`. Otherwise it is refused with 403 `csrf-failed`. Two cookies of one name are refused \
     with 400.";
@@ -43,13 +47,26 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
     let mut paths = Map::new();
     describe::<AccountApi>(&mut registry, &mut paths);
     describe::<SessionApi>(&mut registry, &mut paths);
-    let by_hand =
-        [oauth::paths(), revocations::paths(), keys::paths(), discovery::paths(), health::paths(), documents::paths()];
+    describe::<AccessApi>(&mut registry, &mut paths);
+    describe::<OwnKeyApi>(&mut registry, &mut paths);
+    describe::<KeyApi>(&mut registry, &mut paths);
+    administration::describe_all(&mut registry, &mut paths);
+    setup::describe_all(&mut registry, &mut paths);
+    let by_hand = [
+        setup::paths(),
+        oauth::paths(),
+        revocations::paths(),
+        keys::paths(),
+        discovery::paths(),
+        health::paths(),
+        documents::paths(),
+    ];
     for more in by_hand {
         extend(&mut paths, more);
     }
     for (path, described) in &mut paths {
         for (method, operation) in described.as_object_mut().into_iter().flatten() {
+            permissions::describe(operation);
             csrf::describe(method, operation);
             limits::describe(method, path, operation);
             complete(operation);
@@ -87,7 +104,7 @@ pub(crate) fn document(settings: &HttpSettings) -> Value {
 }
 
 /// Adds the operations of a documented API.
-fn describe<A: OpenApi>(registry: &mut Registry, paths: &mut Map<String, Value>) {
+pub(crate) fn describe<A: OpenApi>(registry: &mut Registry, paths: &mut Map<String, Value>) {
     A::register(registry);
     for path in A::meta().iter().flat_map(|api| &api.paths) {
         paths.insert(path.path.clone(), value(path));
@@ -99,6 +116,9 @@ fn schemas() -> Map<String, Value> {
     for more in [
         accounts::schemas(),
         sessions::schemas(),
+        access::schemas(),
+        administration::schemas(),
+        setup::schemas(),
         oauth::schemas(),
         revocations::schemas(),
         discovery::schemas(),
@@ -151,7 +171,7 @@ fn common_headers() -> Value {
     let text = |about: &str| json!({ "description": about, "required": true, "schema": { "type": "string" } });
     json!({
         "X-Request-Id": text("The id of the request."),
-        "WWW-Authenticate": text("`Bearer`, with `error=\"invalid_token\"` when a token was sent (RFC 6750 §3); `Basic` where a client proves itself."),
+        "WWW-Authenticate": text("`Bearer`, with `error=\"invalid_token\"` when a token was sent (RFC 6750 §3); `ApiKey`, with `error=\"invalid_key\"` when an API key was sent; `Basic` where a client proves itself."),
         "Retry-After": text("After how many seconds a second try is welcome."),
     })
 }

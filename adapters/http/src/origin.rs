@@ -6,7 +6,7 @@ use portcullis_domain::origin::Origin;
 
 use crate::state::Visit;
 
-/// The origin of a request.
+/// The origin of a request. Among the arguments of an operation it stands behind the caller.
 pub(crate) struct From(pub(crate) Origin);
 
 impl<'a> FromRequest<'a> for From {
@@ -26,6 +26,7 @@ impl From {
                 .and_then(|value| Origin::keep_user_agent(&String::from_utf8_lossy(value.as_bytes()))),
             request_id: visit.map(|visit| visit.id.as_str().to_owned()),
             traceparent: header("traceparent").and_then(|value| value.to_str().ok()).and_then(traceparent),
+            impersonator: visit.and_then(Visit::impersonator),
         }
     }
 }

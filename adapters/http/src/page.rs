@@ -5,7 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::ports::security::Mac;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::problem::{Code, Place, Problem, Reason};
 
@@ -13,6 +15,13 @@ use crate::problem::{Code, Place, Problem, Reason};
 const DEFAULT_LIMIT: u32 = 50;
 /// How many items a page has at most.
 const MAX_LIMIT: u32 = 200;
+
+/// The most characters of a cursor.
+const MAX_CURSOR: usize = 1024;
+/// How many bytes of a cursor prove that it is ours.
+const TAG_BYTES: usize = 32;
+/// What the master key proves there.
+const PURPOSE: &str = "list cursor";
 
 /// `?limit=`: at most so many items.
 pub(crate) struct Limit(pub(crate) u32);
@@ -61,7 +70,7 @@ impl<'a> ApiExtractor<'a> for Cursor {
     fn param_schema_ref() -> Option<MetaSchemaRef> {
         Some(MetaSchemaRef::Inline(Box::new(MetaSchema {
             min_length: Some(1),
-            max_length: Some(128),
+            max_length: Some(MAX_CURSOR),
             pattern: Some("^[A-Za-z0-9_-]+$".to_owned()),
             ..MetaSchema::new("string")
         })))
@@ -73,26 +82,60 @@ impl<'a> ApiExtractor<'a> for Cursor {
 }
 
 impl Cursor {
-    /// The cursor after `last` in a list that belongs to `owner`.
-    pub(crate) fn after(owner: UserId, last: SessionId) -> String {
-        let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(owner.as_uuid().as_bytes());
-        bytes[16..].copy_from_slice(last.as_uuid().as_bytes());
-        URL_SAFE_NO_PAD.encode(bytes)
-    }
-
-    /// The last item of the page before; a cursor of somebody else's list is as wrong as a broken one.
-    pub(crate) fn read(&self, owner: UserId) -> Result<Option<SessionId>, Problem> {
+    /// The place after which the page begins; `None` for the first one. A cursor of another list, of other filters or of
+    /// another order is as wrong as a broken one.
+    pub(crate) fn read<P: DeserializeOwned>(&self, list: &List<'_>) -> Result<Option<P>, Problem> {
         let Some(text) = &self.0 else { return Ok(None) };
-        let decoded = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let wrong = || invalid("cursor", "malformed", "a cursor is the `next_cursor` of the page before");
-        let bytes = decoded.ok_or_else(wrong)?;
-        let (of, last) = bytes.split_at(16);
-        if of != owner.as_uuid().as_bytes() {
+        let wrong = || invalid("cursor", "malformed", "a cursor is the `next_cursor` of the page before, of the same list");
+        let bytes = Some(text).filter(|text| text.len() <= MAX_CURSOR).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let bytes = bytes.ok_or_else(wrong)?;
+        let (tag, place) = bytes.split_at_checked(TAG_BYTES).ok_or_else(wrong)?;
+        if !list.mac.verify(PURPOSE, &list.bound(place), tag) {
             return Err(wrong());
         }
-        let last = uuid::Uuid::from_slice(last).map_err(|_| wrong())?;
-        Ok(Some(SessionId::from_uuid(last)))
+        serde_json::from_slice(place).map(Some).map_err(|_| wrong())
+    }
+}
+
+/// A list, as far as a cursor belongs to it: its name, and whatever else decides what is in it and in which order.
+pub(crate) struct List<'a> {
+    mac: &'a dyn Mac,
+    bound: Vec<u8>,
+}
+
+impl<'a> List<'a> {
+    /// The list of this name.
+    pub(crate) fn new(name: &'static str, mac: &'a dyn Mac) -> Self {
+        Self { mac, bound: Vec::new() }.of(name)
+    }
+
+    /// Only what this says: whose it is, a filter, the order. What is said in another order is another list.
+    #[must_use]
+    pub(crate) fn of(mut self, part: impl AsRef<str>) -> Self {
+        let part = part.as_ref().as_bytes();
+        self.bound.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.bound.extend_from_slice(part);
+        self
+    }
+
+    /// The same with a filter that need not be there: without it is not the same as with an empty one.
+    #[must_use]
+    pub(crate) fn of_maybe(self, part: Option<impl AsRef<str>>) -> Self {
+        match part {
+            Some(part) => self.of("+").of(part),
+            None => self.of("-"),
+        }
+    }
+
+    /// The cursor behind a place. Nobody can make one without the master key.
+    pub(crate) fn cursor<P: Serialize>(&self, place: &P) -> Result<String, Problem> {
+        let place = serde_json::to_vec(place).map_err(Problem::internal)?;
+        let tag = self.mac.tag(PURPOSE, &self.bound(&place));
+        Ok(URL_SAFE_NO_PAD.encode([&tag[..], &place].concat()))
+    }
+
+    fn bound(&self, place: &[u8]) -> Vec<u8> {
+        [&self.bound, place].concat()
     }
 }
 
@@ -124,26 +167,55 @@ pub(crate) fn invalid(name: &'static str, code: &'static str, detail: &'static s
 mod tests {
     use super::*;
 
-    fn ids() -> (UserId, SessionId) {
-        (UserId::from_uuid(uuid::Uuid::from_u128(1)), SessionId::from_uuid(uuid::Uuid::from_u128(2)))
+    /// Not a good one: the key, the purpose and the message folded together.
+    struct Folded(u8);
+
+    impl Mac for Folded {
+        fn tag(&self, purpose: &'static str, message: &[u8]) -> [u8; 32] {
+            let mut tag = [self.0; 32];
+            for (index, byte) in purpose.bytes().chain(message.iter().copied()).enumerate() {
+                let place = &mut tag[index % 32];
+                *place = place.rotate_left(3) ^ byte;
+            }
+            tag
+        }
     }
 
     #[test]
     fn a_cursor_leads_back_to_where_it_was_made() {
-        let (user, session) = ids();
-        let cursor = Cursor(Some(Cursor::after(user, session)));
-        assert_eq!(cursor.read(user).expect("reads"), Some(session));
-        assert_eq!(Cursor(None).read(user).expect("reads"), None);
+        let list = List::new("things", &Folded(1)).of("owner").of_maybe(Some("filter"));
+        for place in [("2026-01-31T12:00:00Z", 7), ("Größe\u{0}", 0)] {
+            let cursor = Cursor(Some(list.cursor(&place).expect("a cursor")));
+            let read: Option<(String, i32)> = cursor.read(&list).expect("reads");
+            assert_eq!(read, Some((place.0.to_owned(), place.1)));
+        }
+        assert_eq!(Cursor(None).read::<i32>(&list).expect("reads"), None);
     }
 
     #[test]
     fn b10_broken_and_foreign_cursors_are_refused() {
-        let (user, session) = ids();
-        let good = Cursor::after(user, session);
-        let other = UserId::from_uuid(uuid::Uuid::from_u128(3));
-        assert!(Cursor(Some(good.clone())).read(other).is_err());
-        for broken in ["", "x", "%27", "AAAA", &good[1..], &format!("{good}="), &format!("{good}AAAA")] {
-            assert!(Cursor(Some(broken.to_owned())).read(user).is_err(), "{broken}");
+        let mac = Folded(1);
+        let list = || List::new("things", &mac);
+        let good = list().of("a").cursor(&7).expect("a cursor");
+        let read = |text: &str, list: &List<'_>| Cursor(Some(text.to_owned())).read::<i32>(list);
+        assert_eq!(read(&good, &list().of("a")).expect("reads"), Some(7));
+        let others = [
+            list(),
+            list().of("b"),
+            list().of("a").of(""),
+            list().of_maybe(Some("a")),
+            list().of_maybe(None::<&str>),
+            List::new("thing", &mac).of("sa"),
+            List::new("things", &Folded(2)).of("a"),
+        ];
+        for other in &others {
+            assert!(read(&good, other).is_err());
+        }
+        let list = list().of("a");
+        assert!(Cursor(Some(good.clone())).read::<String>(&list).is_err(), "a place of another kind");
+        let long = "A".repeat(MAX_CURSOR + 1);
+        for broken in ["", "x", "%27", "AAAA", &good[1..], &format!("{good}="), &format!("{good}AAAA"), &long] {
+            assert!(read(broken, &list).is_err(), "{broken}");
         }
     }
 

@@ -1,12 +1,15 @@
 //! The table of routes: a path is looked up once, before anything else happens to a request.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApi;
+use portcullis_domain::access::Asked;
 
+use crate::access::permissions;
 use crate::limits::Rule;
 use crate::metering::Meters;
 
@@ -25,6 +28,34 @@ pub(crate) struct Operation {
     pub(crate) endpoint: BoxEndpoint<'static, Response>,
     pub(crate) meters: Meters,
     pub(crate) rule: Rule,
+    /// What handlers want to know of it, if there is anything to know.
+    pub(crate) matched: Option<Arc<Matched>>,
+}
+
+/// What handlers know of the operation that a request was matched with: the door puts it among the request's extensions.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Matched {
+    /// The parameters of the path: their names, and in which segment they are.
+    parameters: Vec<(String, usize)>,
+    /// The permissions without which nobody gets in.
+    pub(crate) asked: &'static [Asked],
+}
+
+impl Matched {
+    fn new(pattern: &str, asked: &'static [Asked]) -> Option<Arc<Self>> {
+        let parameters = pattern.split('/').enumerate().filter_map(|(index, segment)| {
+            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name.to_owned(), index))
+        });
+        let matched = Self { parameters: parameters.collect(), asked };
+        (matched != Self::default()).then(|| Arc::new(matched))
+    }
+
+    /// What stands in `path` for the parameter `name`.
+    pub(crate) fn parameter<'a>(&self, path: &'a str, name: &str) -> Option<&'a str> {
+        let (_, index) = self.parameters.iter().find(|(parameter, _)| parameter == name)?;
+        path.split('/').nth(*index)
+    }
 }
 
 impl Route {
@@ -34,10 +65,11 @@ impl Route {
         self.operations.iter().find(|operation| operation.method == *method)
     }
 
-    fn add(&mut self, method: Method, endpoint: BoxEndpoint<'static, Response>) {
+    fn add(&mut self, method: Method, asked: &'static [Asked], endpoint: BoxEndpoint<'static, Response>) {
         let meters = Meters::new(&self.pattern, method.as_str());
         let rule = Rule::of(&method, &self.pattern);
-        self.operations.push(Operation { method, endpoint, meters, rule });
+        let matched = Matched::new(&self.pattern, asked);
+        self.operations.push(Operation { method, endpoint, meters, rule, matched });
         let mut methods: Vec<&str> = self.operations.iter().map(|operation| operation.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
@@ -48,13 +80,28 @@ impl Route {
     }
 }
 
-/// All routes.
+/// All routes. A path without parameters is found by one look; the others are few, and compared segment by segment.
 #[derive(Default)]
 pub(crate) struct Routes {
     routes: Vec<Route>,
     exact: HashMap<String, usize>,
-    /// Paths whose last segment is a parameter, by what stands before it.
-    by_parent: HashMap<String, usize>,
+    /// Those with parameters, by their number of segments; of two that fit, the one whose first difference is a word.
+    shaped: HashMap<usize, Vec<(Shape, usize)>>,
+}
+
+/// A path with parameters: the words that must be there, and `None` where anything may be.
+type Shape = Vec<Option<String>>;
+
+/// Words before parameters, at the first place where two shapes differ in kind.
+fn order(shape: &Shape) -> Vec<bool> {
+    shape.iter().map(Option::is_none).collect()
+}
+
+fn fits(shape: &Shape, path: &str) -> bool {
+    shape.iter().zip(path.split('/')).all(|(word, segment)| match word {
+        Some(word) => word == segment,
+        None => !segment.is_empty(),
+    })
 }
 
 impl Routes {
@@ -64,16 +111,16 @@ impl Routes {
 
     /// The route of a path, compared byte for byte.
     pub(crate) fn find(&self, path: &str) -> Option<&Route> {
-        let index = self.exact.get(path).or_else(|| {
-            let (parent, last) = path.rsplit_once('/')?;
-            self.by_parent.get(parent).filter(|_| !last.is_empty())
+        let index = self.exact.get(path).copied().or_else(|| {
+            let of_this_length = self.shaped.get(&path.split('/').count())?;
+            of_this_length.iter().find(|(shape, _)| fits(shape, path)).map(|(_, index)| *index)
         })?;
-        self.routes.get(*index)
+        self.routes.get(index)
     }
 
-    /// Adds one operation; `pattern` is a path whose last segment may be a `{parameter}`.
+    /// Adds one operation; a segment of `pattern` may be a `{parameter}`, or one with an ending: `{name}.json`.
     pub(crate) fn add<E: Endpoint + 'static>(&mut self, method: Method, pattern: &str, endpoint: E) {
-        self.add_boxed(method, pattern, endpoint.map_to_response().boxed());
+        self.add_boxed(method, pattern, &[], endpoint.map_to_response().boxed());
     }
 
     /// Adds all operations of a documented API.
@@ -81,30 +128,48 @@ impl Routes {
         let mut table = HashMap::new();
         api.add_routes(&mut table);
         for path in A::meta().into_iter().flat_map(|api| api.paths) {
-            let Some(operations) = table.remove(&matched_as(&path.path)) else { continue };
-            let mut operations: Vec<_> = operations.into_iter().collect();
-            operations.sort_unstable_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-            for (method, endpoint) in operations {
-                self.add_boxed(method, &path.path, endpoint);
+            let Some(mut endpoints) = table.remove(&matched_as(&path.path)) else { continue };
+            let mut operations = path.operations;
+            operations.sort_unstable_by(|a, b| a.method.as_str().cmp(b.method.as_str()));
+            for operation in operations {
+                let Some(endpoint) = endpoints.remove(&operation.method) else { continue };
+                let asked = operation.operation_id.map_or(&[][..], permissions::asked);
+                self.add_boxed(operation.method, &path.path, asked, endpoint);
             }
         }
     }
 
-    fn add_boxed(&mut self, method: Method, pattern: &str, endpoint: BoxEndpoint<'static, Response>) {
+    fn add_boxed(
+        &mut self,
+        method: Method,
+        pattern: &str,
+        asked: &'static [Asked],
+        endpoint: BoxEndpoint<'static, Response>,
+    ) {
         let known = self.routes.iter().position(|route| route.pattern == pattern);
         let index = known.unwrap_or_else(|| {
             let index = self.routes.len();
-            match pattern.rsplit_once('/') {
-                Some((parent, last)) if last.starts_with('{') => self.by_parent.insert(parent.to_owned(), index),
-                _ => self.exact.insert(pattern.to_owned(), index),
-            };
+            self.learn(pattern, index);
             let allow = HeaderValue::from_static("OPTIONS");
             self.routes.push(Route { pattern: pattern.to_owned(), operations: Vec::new(), allow });
             index
         });
         if let Some(route) = self.routes.get_mut(index) {
-            route.add(method, endpoint);
+            route.add(method, asked, endpoint);
         }
+    }
+
+    /// By what the route of this number is found.
+    fn learn(&mut self, pattern: &str, index: usize) {
+        let word = |segment: &str| (!segment.starts_with('{')).then(|| segment.to_owned());
+        let shape: Shape = pattern.split('/').map(word).collect();
+        if shape.iter().all(Option::is_some) {
+            self.exact.insert(pattern.to_owned(), index);
+            return;
+        }
+        let of_this_length = self.shaped.entry(shape.len()).or_default();
+        of_this_length.push((shape, index));
+        of_this_length.sort_by_key(|(shape, _)| order(shape));
     }
 }
 
@@ -131,6 +196,9 @@ mod tests {
         routes.add(Method::GET, "/a", poem::endpoint::make_sync(|_| ""));
         routes.add(Method::POST, "/a", poem::endpoint::make_sync(|_| ""));
         routes.add(Method::DELETE, "/a/{id}", poem::endpoint::make_sync(|_| ""));
+        for pattern in ["/a/{id}/b/{name}", "/a/{id}/{verb}", "/a/{id}/off", "/a/all", "/s/{type}.json"] {
+            routes.add(Method::GET, pattern, poem::endpoint::make_sync(|_| ""));
+        }
         routes
     }
 
@@ -140,9 +208,33 @@ mod tests {
         let pattern = |path| routes.find(path).map(|route| route.pattern.as_str());
         assert_eq!(pattern("/a"), Some("/a"));
         assert_eq!(pattern("/a/x"), Some("/a/{id}"));
-        for nothing in ["", "/", "/A", "/a/", "/a//", "/a/x/", "/a/x/y", "//a", "/b", "/%61"] {
+        let nothings =
+            ["", "/", "/A", "/a/", "/a//", "/a/x/", "//a", "/b", "/%61", "/a//off", "/a//b/x", "/a/x/b/", "/a/x/c/y"];
+        for nothing in nothings {
             assert_eq!(pattern(nothing), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn parameters_may_be_anywhere_and_a_word_wins() {
+        let routes = routes();
+        let pattern = |path| routes.find(path).map(|route| route.pattern.as_str());
+        assert_eq!(pattern("/a/all"), Some("/a/all"));
+        assert_eq!(pattern("/a/x/off"), Some("/a/{id}/off"));
+        assert_eq!(pattern("/a/x/on"), Some("/a/{id}/{verb}"));
+        assert_eq!(pattern("/a/x/b/y"), Some("/a/{id}/b/{name}"));
+        assert_eq!(pattern("/s/x.json"), Some("/s/{type}.json"));
+        assert_eq!(pattern("/a/x/b/y/z"), None);
+    }
+
+    #[test]
+    fn a_parameter_is_found_by_its_name() {
+        let matched = Matched::new("/a/{id}/b/{name}", &[]).expect("parameters");
+        assert_eq!(matched.parameter("/a/x/b/y", "id"), Some("x"));
+        assert_eq!(matched.parameter("/a/x/b/y", "name"), Some("y"));
+        assert_eq!(matched.parameter("/a/x/b/y", "b"), None);
+        assert!(Matched::new("/a/b", &[]).is_none(), "nothing to know");
+        assert!(Matched::new("/a/b", &[Asked::UsersRead]).is_some());
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct HttpSettings {
 /// How often one address (an IPv6 network of 64 bits), or one client, may ask; `None` is as often as it likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quotas {
-    /// `POST /api/v1/auth/login`, by address.
+    /// `POST /api/v1/auth/login`, `/api/v1/auth/set-password` and `/api/v1/setup`, by address.
     pub login: Option<Quota>,
     /// `POST /api/v1/auth/register`, by address.
     pub register: Option<Quota>,
@@ -63,6 +63,8 @@ pub struct Quotas {
     pub introspect: Option<Quota>,
     /// What changes the own account, and `POST /api/v1/auth/logout-all`, by address.
     pub change: Option<Quota>,
+    /// What those in charge change: accounts of others, roles, API keys and clients, by address.
+    pub manage: Option<Quota>,
     /// Token checks for proxies, keys, documents and health are free; everything else, by address.
     pub other: Option<Quota>,
 }

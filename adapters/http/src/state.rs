@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use poem::Request;
 use portcullis_domain::App;
+use portcullis_domain::caller::Impersonation;
+use portcullis_domain::ids::UserId;
 
 use crate::door::RequestId;
 use crate::limits::Counted;
@@ -25,12 +27,24 @@ pub(crate) struct Visit {
     pub(crate) client: Option<IpAddr>,
     pub(crate) id: RequestId,
     counted: OnceLock<Counted>,
+    /// What the limit of the API key said.
+    counted_key: OnceLock<Counted>,
+    /// Who really acts; once it was asked for it does not change any more.
+    impersonator: OnceLock<Option<UserId>>,
     reading_body: AtomicBool,
 }
 
 impl Visit {
     pub(crate) const fn new(state: Arc<State>, client: Option<IpAddr>, id: RequestId) -> Self {
-        Self { state, client, id, counted: OnceLock::new(), reading_body: AtomicBool::new(false) }
+        Self {
+            state,
+            client,
+            id,
+            counted: OnceLock::new(),
+            counted_key: OnceLock::new(),
+            impersonator: OnceLock::new(),
+            reading_body: AtomicBool::new(false),
+        }
     }
 
     /// The visit of a request that came through the door.
@@ -46,9 +60,28 @@ impl Visit {
         self.counted.get_or_init(|| counted);
     }
 
-    /// What a limit said, if one was asked.
-    pub(crate) fn counted(&self) -> Option<&Counted> {
-        self.counted.get()
+    /// Notes what the limit of the API key said that calls.
+    pub(crate) fn note_key(&self, counted: Counted) {
+        self.counted_key.get_or_init(|| counted);
+    }
+
+    /// What the limits said that were asked.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = &Counted> {
+        self.counted.get().into_iter().chain(self.counted_key.get())
+    }
+
+    /// Notes who really acts. Whoever asked before was told that nobody does: nothing is done on such grounds.
+    pub(crate) fn note_impersonator(&self, impersonation: Option<Impersonation>) -> Result<(), Problem> {
+        let Some(Impersonation { by, .. }) = impersonation else { return Ok(()) };
+        if *self.impersonator.get_or_init(|| Some(by)) == Some(by) {
+            return Ok(());
+        }
+        Err(Problem::internal("it was asked who really acts before that was known"))
+    }
+
+    /// Who really acts, when it is not the user that the request is authenticated as.
+    pub(crate) fn impersonator(&self) -> Option<UserId> {
+        *self.impersonator.get_or_init(|| None)
     }
 
     /// Notes that the client is sending its body, or has sent it.

@@ -1,13 +1,16 @@
-//! Accounts and passwords.
+//! Accounts.
 
 use async_trait::async_trait;
 use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, Username};
+use portcullis_domain::administration::UserQuery;
 use portcullis_domain::ids::UserId;
-use portcullis_domain::ports::accounts::{CredentialRepository, UserRepository};
+use portcullis_domain::ports::accounts::UserRepository;
 use portcullis_domain::ports::store::{StoreError, Unique};
 
-use crate::state::{Changes, View};
+use crate::search::found;
+use crate::state::Changes;
 use crate::store::Unit;
+use crate::view::View;
 
 /// Refuses names that another account has.
 fn names_are_free(view: &View<'_>, user: &User) -> Result<(), StoreError> {
@@ -81,10 +84,19 @@ impl UserRepository for Unit {
             }
             changes.users.insert(id, None);
             changes.passwords.insert(id, None);
+            changes.granted.insert(id, None);
+            let keys = view.api_keys().filter(|(key, _)| key.owner == id);
+            changes.api_keys.extend(keys.map(|(key, _)| (key.id, None)));
+            let links = view.one_time_tokens().filter(|token| token.user == Some(id));
+            changes.one_time_tokens.extend(links.map(|token| (token.digest, None)));
             changes.sessions.extend(view.sessions_of(id).into_iter().map(|session| (session.id, None)));
             Ok((true, changes))
         })
         .await
+    }
+
+    async fn search(&mut self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+        self.look(|view| found(view, query))
     }
 
     async fn page(
@@ -99,44 +111,5 @@ impl UserRepository for Unit {
             let page = rest.into_iter().take(limit);
             page.map(|user| (user.clone(), view.password(user.id).cloned())).collect()
         })
-    }
-}
-
-#[async_trait]
-impl CredentialRepository for Unit {
-    async fn insert(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
-        self.change(|view| {
-            if view.password(user).is_some() {
-                return Err(StoreError::Duplicate(Unique::Id));
-            }
-            if view.user(user).is_none() {
-                return Err(StoreError::Conflict);
-            }
-            let mut changes = Changes::default();
-            changes.passwords.insert(user, Some(hash.clone()));
-            Ok(((), changes))
-        })
-        .await
-    }
-
-    async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError> {
-        self.look(|view| view.password(user).cloned())
-    }
-
-    async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError> {
-        // It writes nothing but takes the turn: what is confirmed stays so until the unit ends.
-        self.change(|view| Ok((view.password(user) == Some(hash), Changes::default()))).await
-    }
-
-    async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        self.change(|view| {
-            let mut changes = Changes::default();
-            let right = view.password(user) == Some(old);
-            if right {
-                changes.passwords.insert(user, Some(new.clone()));
-            }
-            Ok((right, changes))
-        })
-        .await
     }
 }

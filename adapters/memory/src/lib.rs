@@ -6,29 +6,36 @@
 
 mod accounts;
 mod ambient;
+mod api_keys;
 mod attempts;
 mod audit;
 mod buckets;
 mod clients;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod credentials;
 mod in_process;
 mod keys;
 mod limiter;
 mod mac;
+mod one_time_tokens;
 mod outbox;
 mod passwords;
 mod publisher;
 mod refresh_tokens;
 mod revocations;
+mod roles;
+mod search;
 mod sessions;
 mod signal;
 mod state;
+mod stats;
 mod steady_clock;
 mod store;
 mod tokens;
 mod toy;
 mod vault;
+mod view;
 mod webhook_queue;
 mod webhook_sender;
 mod webhooks;

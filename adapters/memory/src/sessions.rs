@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::PasswordHash;
+use portcullis_domain::accounts::{CredentialState, PasswordHash};
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::sessions::{Revocation, RevocationRepository, SessionRepository};
 use portcullis_domain::ports::store::{StoreError, Unique};
 use portcullis_domain::sessions::{Revoked, Rotated, Rotation, Session};
 
-use crate::state::Changes;
+use crate::state::{Changes, Credential};
 use crate::store::Unit;
 
 fn written(session: Session) -> Changes {
@@ -41,7 +41,8 @@ impl SessionRepository for Unit {
 
     async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError> {
         self.change(|view| {
-            if view.password(session.user) != Some(password) {
+            let usable = |held: &&Credential| held.hash == *password && held.state == CredentialState::Usable;
+            if view.credential(session.user).filter(usable).is_none() {
                 return Ok((None, Changes::default()));
             }
             if view.session(session.id).is_some() {
@@ -72,6 +73,37 @@ impl SessionRepository for Unit {
             let rest = all.filter(|session| after.is_none_or(|after| session.id < after));
             rest.filter(|session| session.is_live(now)).take(limit).cloned().collect()
         })
+    }
+
+    async fn all_of(
+        &mut self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.look(|view| {
+            let all = view.sessions_of(user).into_iter();
+            all.filter(|session| after.is_none_or(|after| session.id < after)).take(limit).cloned().collect()
+        })
+    }
+
+    async fn revoke_impersonations(
+        &mut self,
+        by: UserId,
+        revoked: Revoked,
+    ) -> Result<Vec<(UserId, SessionId)>, StoreError> {
+        self.change(|view| {
+            let mut changes = Changes::default();
+            let acting = view.sessions().filter(|session| session.impersonation.is_some_and(|acting| acting.by == by));
+            let live: Vec<_> = acting.filter(|session| session.is_live(revoked.at)).collect();
+            for session in &live {
+                let ended = Session { revoked: Some(revoked), ..(*session).clone() };
+                changes.sessions.insert(session.id, Some(ended));
+            }
+            Ok((live.into_iter().map(|session| (session.user, session.id)).collect(), changes))
+        })
+        .await
     }
 
     async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {

@@ -5,18 +5,21 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::EventId;
+use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::delivery::Delivery;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
-use crate::state::{Changes, State, View, Waiting};
+use crate::state::{Changes, State, Waiting};
+use crate::view::View;
 
 /// All state of the service, in memory: [`Store`], [`Outbox`](portcullis_domain::ports::delivery::Outbox) and
 /// [`WebhookQueue`](portcullis_domain::ports::webhooks::WebhookQueue).
@@ -125,10 +128,15 @@ impl Changes {
     fn extend(&mut self, newer: Self) {
         self.users.extend(newer.users);
         self.passwords.extend(newer.passwords);
+        self.granted.extend(newer.granted);
+        self.roles.extend(newer.roles);
+        self.api_keys.extend(newer.api_keys);
+        self.one_time_tokens.extend(newer.one_time_tokens);
         self.sessions.extend(newer.sessions);
         self.revocations.extend(newer.revocations);
         self.attempts.extend(newer.attempts);
         self.audit.extend(newer.audit);
+        self.erasures.extend(newer.erasures);
         self.keys.extend(newer.keys);
         self.clients.extend(newer.clients);
         self.webhooks.extend(newer.webhooks);
@@ -166,6 +174,22 @@ impl Tx for Unit {
     }
 
     fn clients(&mut self) -> &mut dyn ClientRepository {
+        self
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
         self
     }
 

@@ -88,6 +88,7 @@ fn to_json(claims: &Claims, kid: &str) -> Value {
         "exp": claims.expires_at.as_unix_seconds(), "iat": claims.issued_at.as_unix_seconds(),
         "jti": claims.id, "sid": session, "client_id": claims.client_id, "scope": claims.scope.to_string(),
         "auth_time": claims.authenticated_at.map(Timestamp::as_unix_seconds),
+        "act": claims.actor.map(|actor| json!({"sub": actor})),
         "roles": claims.roles, "permissions": claims.permissions,
     })
 }
@@ -105,6 +106,10 @@ fn from_json(json: &Value) -> Option<Claims> {
         None if json["sid"].is_null() && text("sub")? == client_id => Subject::Client,
         None => return None,
     };
+    let actor = match &json["act"] {
+        Value::Null => None,
+        act => Some(act["sub"].as_str()?.parse().ok()?),
+    };
     Some(Claims {
         issuer: text("iss")?,
         subject,
@@ -115,6 +120,7 @@ fn from_json(json: &Value) -> Option<Claims> {
         client_id,
         scope: Scope::parse(&text("scope")?).ok()?,
         authenticated_at: seconds("auth_time"),
+        actor,
         roles: list("roles"),
         permissions: list("permissions"),
     })

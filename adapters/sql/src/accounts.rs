@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, UserStatus, Username};
+use portcullis_domain::administration::UserQuery;
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::accounts::UserRepository;
 use portcullis_domain::ports::store::StoreError;
@@ -16,6 +17,7 @@ use crate::column::{corrupt, count, instant};
 use crate::entity::{credential, names, session, user};
 use crate::error::store_error;
 use crate::unit::Unit;
+use crate::{api_keys, search};
 
 static BY_EMAIL: LazyLock<String> = LazyLock::new(|| look("email_key"));
 static BY_USERNAME: LazyLock<String> = LazyLock::new(|| look("username_key"));
@@ -82,13 +84,27 @@ impl UserRepository for Unit {
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError> {
         let link = self.writing().await?;
         let id = *id.as_uuid();
-        // In the order in which a login locks them, so that the two never wait for each other.
+        // In the order in which a login locks them, and whoever counts the uses of keys, so that no two wait for each
+        // other. Everything else goes with the account.
         credential::Entity::delete_by_id(id).exec(&link).await.map_err(store_error)?;
         let sessions = session::Entity::delete_many().filter(session::Column::UserId.eq(id));
         sessions.exec(&link).await.map_err(store_error)?;
+        api_keys::delete_of(&link, id).await?;
         let gone = user::Entity::delete_by_id(id).exec(&link).await.map_err(store_error)?;
         self.keep(link);
         Ok(gone.rows_affected > 0)
+    }
+
+    async fn search(&mut self, query: &UserQuery) -> Result<Vec<User>, StoreError> {
+        let link = self.reading()?;
+        let found = match search::statement(link.get_database_backend(), query) {
+            Some(search) => link.query_all_raw(search).await.map_err(store_error)?,
+            None => Vec::new(),
+        };
+        let users = found.iter().map(|row| account(&user::Model::from_query_result(row, "").map_err(store_error)?));
+        let users = users.collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(users)
     }
 
     async fn page(
@@ -155,7 +171,14 @@ fn row(user: &User, version: u32) -> user::ActiveModel {
         created_at: ActiveValue::Set(user.created_at.as_unix_micros()),
         updated_at: ActiveValue::Set(user.updated_at.as_unix_micros()),
         version: ActiveValue::Set(i64::from(version)),
+        status_reason: ActiveValue::Set(user.status_reason.clone()),
+        must_change_password: ActiveValue::Set(user.must_change_password),
     }
+}
+
+/// A status as it is stored.
+pub(crate) fn status(column: &str, text: &str) -> Result<UserStatus, StoreError> {
+    UserStatus::parse(text).ok_or_else(|| corrupt(column))
 }
 
 fn account(row: &user::Model) -> Result<User, StoreError> {
@@ -165,7 +188,9 @@ fn account(row: &user::Model) -> Result<User, StoreError> {
         username: username.map_err(|_| corrupt("users.username"))?,
         email: Email::parse(&row.email).map_err(|_| corrupt("users.email"))?,
         email_verified: row.email_verified,
-        status: UserStatus::parse(&row.status).ok_or_else(|| corrupt("users.status"))?,
+        status: status("users.status", &row.status)?,
+        status_reason: row.status_reason.clone(),
+        must_change_password: row.must_change_password,
         created_at: instant("users.created_at", row.created_at)?,
         updated_at: instant("users.updated_at", row.updated_at)?,
         version: count("users.version", row.version)?,

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
-use portcullis_domain::clients::{Client, ClientId, SecretDigest};
+use portcullis_domain::clients::{Client, ClientId};
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::tokens::Scope;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
-use crate::column::{corrupt, count, instant, maybe_instant, micros, next};
+use crate::column::{corrupt, count, digest, instant, maybe_instant, micros, next};
 use crate::entity::client::{Column, Entity, Model};
 use crate::error::store_error;
 use crate::signal::telling;
@@ -86,15 +87,16 @@ pub(crate) fn changed_since(at: Timestamp) -> Select<Entity> {
 
 fn client(row: Model) -> Result<Client, StoreError> {
     let previous = match (row.previous_secret, row.previous_until) {
-        (Some(secret), Some(until)) => {
-            Some((digest("clients.previous_secret", secret)?, instant("clients.previous_until", until)?))
-        }
+        (Some(secret), Some(until)) => Some((
+            SecretDigest(digest("clients.previous_secret", secret)?),
+            instant("clients.previous_until", until)?,
+        )),
         _ => None,
     };
     Ok(Client {
         id: ClientId::parse(&row.id).map_err(|_| corrupt("clients.id"))?,
         name: row.name,
-        secret: digest("clients.secret", row.secret)?,
+        secret: SecretDigest(digest("clients.secret", row.secret)?),
         previous,
         scope: Scope::parse(&row.scope).map_err(|_| corrupt("clients.scope"))?,
         created_at: instant("clients.created_at", row.created_at)?,
@@ -102,8 +104,4 @@ fn client(row: Model) -> Result<Client, StoreError> {
         deleted_at: maybe_instant("clients.deleted_at", row.deleted_at)?,
         version: count("clients.version", row.version)?,
     })
-}
-
-fn digest(column: &str, bytes: Vec<u8>) -> Result<SecretDigest, StoreError> {
-    bytes.try_into().map(SecretDigest).map_err(|_| corrupt(column))
 }

@@ -40,3 +40,8 @@ pub(crate) fn maybe_ip(column: &str, text: Option<String>) -> Result<Option<IpAd
 pub(crate) fn micros(instant: Option<Timestamp>) -> Option<i64> {
     instant.map(Timestamp::as_unix_micros)
 }
+
+/// A digest of 32 bytes.
+pub(crate) fn digest(column: &str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| corrupt(column))
+}

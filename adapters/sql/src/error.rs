@@ -45,6 +45,9 @@ fn of_database(refusal: &dyn DatabaseError) -> StoreError {
         _ => {}
     }
     let code = refusal.code().unwrap_or_default();
+    if is_locked_file(&code) {
+        return unavailable("the database file is locked by another program: end it, or try again when it is done");
+    }
     if is_conflict(&code) { StoreError::Conflict } else { unavailable(format!("{} ({code})", refusal.message())) }
 }
 
@@ -60,6 +63,12 @@ fn violated(refusal: &dyn DatabaseError) -> Unique {
 /// the primary one in their lowest byte.
 fn is_conflict(code: &str) -> bool {
     matches!(code, "40001" | "40P01" | "55P03") || matches!(sqlite_code(code), Some(5 | 6))
+}
+
+/// Whether SQLite waited in vain for another process: busy, also while that one recovers the log. A unit of work whose
+/// snapshot is too old is a conflict instead.
+fn is_locked_file(code: &str) -> bool {
+    matches!(code, "5" | "261")
 }
 
 fn sqlite_code(code: &str) -> Option<u32> {

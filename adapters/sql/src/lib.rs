@@ -17,27 +17,33 @@
 
 mod accounts;
 mod address;
+mod api_keys;
 mod attempts;
 mod audit;
 mod clients;
 mod column;
 mod connect;
 mod credentials;
+mod draft;
 mod entity;
 mod error;
 mod keys;
 mod last;
 mod link;
 mod migrate;
+mod one_time_tokens;
 mod outbox;
 mod postgres;
 mod revocations;
+mod roles;
 mod rotate;
+mod search;
 mod sessions;
 mod settings;
 mod signal;
 mod sqlite;
 mod start;
+mod stats;
 mod store;
 #[cfg(test)]
 mod tests;

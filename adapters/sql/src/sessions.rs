@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::PasswordHash;
+use portcullis_domain::caller::Impersonation;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::sessions::SessionRepository;
 use portcullis_domain::ports::store::StoreError;
@@ -25,6 +26,9 @@ pub(crate) const REVOKE: &str = "UPDATE sessions SET revoked_at = $1, revoked_re
 pub(crate) const REVOKE_ALL: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, \
     ends_from = {least}(ends_from, $1) WHERE id IN (SELECT id FROM sessions WHERE user_id = $3 AND id <> $4 \
     AND revoked_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 ORDER BY id {lock}) RETURNING id";
+pub(crate) const REVOKE_IMPERSONATIONS: &str = "UPDATE sessions SET revoked_at = $1, revoked_reason = $2, \
+    ends_from = {least}(ends_from, $1) WHERE id IN (SELECT id FROM sessions WHERE impersonator = $3 \
+    AND revoked_at IS NULL AND idle_expires_at > $1 AND expires_at > $1 ORDER BY id {lock}) RETURNING id, user_id";
 /// Sessions that seemed to end but have been refreshed since: their `ends_from` moves to where they end now.
 pub(crate) const END_LATER: &str = "UPDATE sessions SET \
     ends_from = {least}(idle_expires_at, expires_at, COALESCE(revoked_at, expires_at)) \
@@ -69,27 +73,16 @@ impl SessionRepository for Unit {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError> {
-        let link = self.reading()?;
-        let mut query = live(user, now, limit);
-        if let Some(after) = after {
-            // The last session of the page before is still there, live or not, unless it was purged: then its id,
-            // which begins with its instant, has to do.
-            let last = Entity::find_by_id(*after.as_uuid())
-                .filter(Column::UserId.eq(*user.as_uuid()))
-                .one(&link)
-                .await
-                .map_err(store_error)?;
-            query = query.filter(match last {
-                Some(last) => Column::CreatedAt
-                    .lt(last.created_at)
-                    .or(Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id))),
-                None => Column::Id.lt(*after.as_uuid()),
-            });
-        }
-        let rows = query.all(&link).await.map_err(store_error)?;
-        let rows = rows.into_iter().map(session).collect::<Result<_, _>>()?;
-        self.keep(link);
-        Ok(rows)
+        self.newest(live(user, now, limit), user, after).await
+    }
+
+    async fn all_of(
+        &mut self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.newest(all(user, limit), user, after).await
     }
 
     async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
@@ -135,6 +128,25 @@ impl SessionRepository for Unit {
         Ok(ended)
     }
 
+    async fn revoke_impersonations(
+        &mut self,
+        by: UserId,
+        revoked: Revoked,
+    ) -> Result<Vec<(UserId, SessionId)>, StoreError> {
+        let link = self.writing().await?;
+        let (at, reason) = (revoked.at.as_unix_micros(), revoked.reason.as_str());
+        let values = [at.into(), reason.into(), (*by.as_uuid()).into()];
+        let update = link.statement(&words(link.get_database_backend(), REVOKE_IMPERSONATIONS), values);
+        let ended = link.query_all_raw(update).await.map_err(store_error)?;
+        let ended = ended.iter().map(|row| {
+            let session = row.try_get_by_index(0).map(SessionId::from_uuid)?;
+            Ok((row.try_get_by_index(1).map(UserId::from_uuid)?, session))
+        });
+        let ended = ended.collect::<Result<_, _>>().map_err(store_error)?;
+        self.keep(link);
+        Ok(ended)
+    }
+
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let link = self.writing().await?;
         let values = || [before.as_unix_micros().into(), i64::from(limit).into()];
@@ -147,16 +159,52 @@ impl SessionRepository for Unit {
     }
 }
 
-/// The live sessions of an account, the newest first.
-pub(crate) fn live(user: UserId, now: Timestamp, limit: u32) -> Select<Entity> {
+impl Unit {
+    /// The sessions of an account that a query with the newest first finds behind one of them.
+    async fn newest(
+        &mut self,
+        mut query: Select<Entity>,
+        user: UserId,
+        after: Option<SessionId>,
+    ) -> Result<Vec<Session>, StoreError> {
+        let link = self.reading()?;
+        if let Some(after) = after {
+            // The last session of the page before is still there, live or not, unless it was purged: then its id,
+            // which begins with its instant, has to do.
+            let last = Entity::find_by_id(*after.as_uuid())
+                .filter(Column::UserId.eq(*user.as_uuid()))
+                .one(&link)
+                .await
+                .map_err(store_error)?;
+            query = query.filter(match last {
+                Some(last) => Column::CreatedAt
+                    .lt(last.created_at)
+                    .or(Column::CreatedAt.eq(last.created_at).and(Column::Id.lt(last.id))),
+                None => Column::Id.lt(*after.as_uuid()),
+            });
+        }
+        let rows = query.all(&link).await.map_err(store_error)?;
+        let rows = rows.into_iter().map(session).collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(rows)
+    }
+}
+
+/// The sessions of an account, the newest first.
+pub(crate) fn all(user: UserId, limit: u32) -> Select<Entity> {
     Entity::find()
         .filter(Column::UserId.eq(*user.as_uuid()))
-        .filter(Column::RevokedAt.is_null())
-        .filter(Column::IdleExpiresAt.gt(now.as_unix_micros()))
-        .filter(Column::ExpiresAt.gt(now.as_unix_micros()))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(u64::from(limit))
+}
+
+/// Those of them that are live.
+pub(crate) fn live(user: UserId, now: Timestamp, limit: u32) -> Select<Entity> {
+    all(user, limit)
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::IdleExpiresAt.gt(now.as_unix_micros()))
+        .filter(Column::ExpiresAt.gt(now.as_unix_micros()))
 }
 
 /// A statement in the words of the database.
@@ -190,6 +238,10 @@ pub(crate) fn session(row: Model) -> Result<Session, StoreError> {
         revoked: revoked(row.revoked_at, row.revoked_reason)?,
         ip: maybe_ip("sessions.ip", row.ip)?,
         user_agent: row.user_agent,
+        impersonation: match (row.impersonator, row.impersonation_read_only) {
+            (Some(by), Some(read_only)) => Some(Impersonation { by: UserId::from_uuid(by), read_only }),
+            _ => None,
+        },
         family: TokenFamily {
             generation: count("sessions.generation", row.generation)?,
             digest: TokenDigest(digest),

@@ -10,12 +10,12 @@ macro_rules! columns {
     () => {
         "id, user_id, client_id, scope, authenticated_at, created_at, last_seen_at, idle_expires_at, expires_at, \
          revoked_at, revoked_reason, ip, user_agent, generation, refresh_digest, \
-         used_at_1, used_at_2, used_at_3, used_at_4, ends_from"
+         used_at_1, used_at_2, used_at_3, used_at_4, ends_from, impersonator, impersonation_read_only"
     };
 }
 macro_rules! values {
     () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20"
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22"
     };
 }
 /// The account's other sessions that are live when this one begins.
@@ -28,13 +28,13 @@ macro_rules! others {
 
 const INSERT: &str = concat!("INSERT INTO sessions (", columns!(), ") VALUES (", values!(), ")");
 
-/// SQLite has one writer: while this unit has its turn nobody else changes the password.
+/// SQLite has one writer: while this unit has its turn nobody else changes the password, or whether it may be used.
 const START_ON_SQLITE: &str = concat!(
     "INSERT INTO sessions (",
     columns!(),
     ") SELECT ",
     values!(),
-    " WHERE EXISTS (SELECT 1 FROM credentials WHERE user_id = $2 AND hash = $21) RETURNING ",
+    " WHERE EXISTS (SELECT 1 FROM credentials WHERE user_id = $2 AND hash = $23 AND state = 0) RETURNING ",
     others!()
 );
 
@@ -42,8 +42,8 @@ const START_ON_SQLITE: &str = concat!(
 /// before has left; only the count is as old as the statement, so that a login may leave one session more than there
 /// should be to the next.
 const START_ON_POSTGRES: &str = concat!(
-    "WITH held AS MATERIALIZED (SELECT user_id FROM credentials WHERE user_id = $2 AND hash = $21 FOR UPDATE), \
-     started AS (INSERT INTO sessions (",
+    "WITH held AS MATERIALIZED (SELECT user_id FROM credentials WHERE user_id = $2 AND hash = $23 AND state = 0 \
+     FOR UPDATE), started AS (INSERT INTO sessions (",
     columns!(),
     ") SELECT ",
     values!(),
@@ -57,7 +57,7 @@ pub(crate) fn insert(backend: DbBackend, session: &Session) -> Statement {
     Statement::from_sql_and_values(backend, INSERT, row(session))
 }
 
-/// Adds a session if the password is still this one; a row with the number of other live sessions if it is.
+/// Adds a session if the password is still this one and may be used; a row with the number of other live sessions if it is.
 pub(crate) fn start(backend: DbBackend, session: &Session, password: &PasswordHash) -> Statement {
     let sql = match backend {
         DbBackend::Postgres => START_ON_POSTGRES,
@@ -67,7 +67,7 @@ pub(crate) fn start(backend: DbBackend, session: &Session, password: &PasswordHa
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-fn row(session: &Session) -> [Value; 20] {
+fn row(session: &Session) -> [Value; 22] {
     let ends = session.idle_expires_at.min(session.expires_at);
     let ends = session.revoked.map_or(ends, |revoked| ends.min(revoked.at));
     let [used_1, used_2, used_3, used_4] = session.family.used_at;
@@ -92,5 +92,7 @@ fn row(session: &Session) -> [Value; 20] {
         micros(used_3).into(),
         micros(used_4).into(),
         ends.as_unix_micros().into(),
+        session.impersonation.map(|by| *by.by.as_uuid()).into(),
+        session.impersonation.map(|by| by.read_only).into(),
     ]
 }

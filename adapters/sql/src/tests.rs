@@ -3,6 +3,7 @@
 mod full_disk;
 mod last;
 mod plans;
+mod plans_access;
 mod pragmas;
 
 use std::path::PathBuf;

@@ -64,6 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client_id: "portcullis".into(),
         scope: Scope::parse("openid")?,
         authenticated_at: Some(now),
+        actor: None,
         roles: None,
         permissions: None,
     })?;

@@ -1,13 +1,15 @@
 //! The claims of an access token as JSON (RFC 9068 §2.2), in both formats.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::clients::ClientId;
-use portcullis_domain::ids::{SessionId, TokenId};
+use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::tokens::{Claims, Scope, Subject};
-use serde::de::Deserializer;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::instant::Instant;
@@ -30,9 +32,17 @@ struct Written<'a, T> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<WrittenActor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<&'a [String]>,
+}
+
+/// Who really acts (RFC 8693 §4.1).
+#[derive(Serialize)]
+struct WrittenActor {
+    sub: UserId,
 }
 
 /// A claim that we do not write is refused rather than ignored: it could be a restriction (`nbf`, `cnf`) that this
@@ -58,9 +68,42 @@ struct Read<'a, T> {
     #[serde(default, deserialize_with = "present")]
     auth_time: Option<T>,
     #[serde(default, deserialize_with = "present")]
+    act: Option<Actor>,
+    #[serde(default, deserialize_with = "present")]
     roles: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
     permissions: Option<Vec<String>>,
+}
+
+/// Somebody who acts by somebody else (a nested `act`) is nobody that we know.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadActor {
+    sub: String,
+}
+
+/// Written as an object, and read from nothing else.
+struct Actor(UserId);
+
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OfActor)
+    }
+}
+
+struct OfActor;
+
+impl<'de> Visitor<'de> for OfActor {
+    type Value = Actor;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the id of a user as `sub`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Actor, A::Error> {
+        let ReadActor { sub } = ReadActor::deserialize(MapAccessDeserializer::new(map))?;
+        sub.parse().map(Actor).map_err(|_| A::Error::custom("not the id of a user"))
+    }
 }
 
 /// What is there must have a value: `null` is refused.
@@ -84,6 +127,7 @@ pub(crate) fn write<T: Instant + Serialize>(claims: &Claims) -> serde_json::Resu
         client_id: &claims.client_id,
         scope: claims.scope.to_string(),
         auth_time: claims.authenticated_at.map(T::spell),
+        act: claims.actor.map(|sub| WrittenActor { sub }),
         roles: claims.roles.as_deref(),
         permissions: claims.permissions.as_deref(),
     })
@@ -106,9 +150,14 @@ where
         Some(at) => Some(at.read()?),
         None => None,
     };
+    let subject = subject(&read.sub, read.sid.as_deref(), &read.client_id, authenticated_at.is_some())?;
+    // Nobody acts as a client.
+    if read.act.is_some() && subject == Subject::Client {
+        return None;
+    }
     Some(Claims {
         issuer: read.iss.into_owned(),
-        subject: subject(&read.sub, read.sid.as_deref(), &read.client_id, authenticated_at.is_some())?,
+        subject,
         audience: read.aud.into_owned(),
         expires_at: read.exp.read()?,
         issued_at: read.iat.read()?,
@@ -116,6 +165,7 @@ where
         client_id: read.client_id,
         scope: Scope::parse(&read.scope).ok()?,
         authenticated_at,
+        actor: read.act.map(|Actor(id)| id),
         roles: read.roles,
         permissions: read.permissions,
     })

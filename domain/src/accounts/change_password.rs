@@ -1,15 +1,16 @@
 //! Changing one's password.
 
+use crate::administration::void_links;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::security::{HashError, Match, PolicyError};
-use crate::ports::store::{Effect, StoreError};
-use crate::sessions::{RevocationReason, Revoked, revoked_events};
+use crate::ports::store::{Effect, StoreError, Tx};
+use crate::sessions::{EndAll, RevocationReason, Revoked};
 use crate::{Failure, Timestamp};
 
-use super::{Accounts, AttemptKey, Blocked, Password, PasswordContext, TooManyAttempts, User};
+use super::{Accounts, AttemptKey, Blocked, CredentialState, Password, PasswordContext, TooManyAttempts, User};
 
 /// A change of password by its owner.
 #[derive(Clone, Debug)]
@@ -41,14 +42,20 @@ pub enum ChangePasswordError {
     /// The new password is too easy to guess; the text says why.
     #[error("{0}")]
     WeakPassword(String),
+    /// Somebody acts as the user: only the user changes the password.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
     /// The service could not do it.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
 
 impl Accounts {
-    /// Changes the password, ends every other session, and announces both.
+    /// Changes the password, ends every other session, and announces both. Links to choose one stop working.
     pub async fn change_password(&self, cmd: ChangePassword) -> Result<(), ChangePasswordError> {
+        if cmd.origin.impersonator.is_some() {
+            return Err(ChangePasswordError::Impersonated);
+        }
         self.hasher.admit()?;
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
@@ -90,21 +97,34 @@ impl Accounts {
         if !tx.credentials().replace(cmd.user, &stored, &hash).await? {
             return Ok(false);
         }
+        self.note_changed(&mut *tx, cmd.user, now).await?;
+        let actor = Actor::User(cmd.user);
         let revoked = Revoked { at: now, reason: RevocationReason::PasswordChanged };
-        let ended = tx.sessions().revoke_all_of(cmd.user, Some(cmd.session), revoked).await?;
-        let ended = self.sessions.revocations(&ended, now);
-        tx.revocations().add(&ended).await?;
+        let all = EndAll { user: cmd.user, keep: Some(cmd.session), revoked, actor: &actor, origin: &cmd.origin };
+        let ended = all.run(&mut *tx, &self.sessions, &*self.random).await?;
         if let Some(key) = counted {
             tx.attempts().clear(key).await?;
         }
-        let act = AuditEntry::new(now, &*self.random, Actor::User(cmd.user), Action::ChangePassword, &cmd.origin);
+        let act = AuditEntry::new(now, &*self.random, actor, Action::ChangePassword, &cmd.origin);
         tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
         let event = Event::UserPasswordChanged { user_id: cmd.user };
         let mut effects = vec![Effect::publish(event, &cmd.origin)];
-        effects.extend(revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin));
+        effects.extend(ended.effects);
         tx.commit(now, effects).await?;
-        self.revocations.remember(&ended, now);
+        self.revocations.remember(&ended.revocations, now);
         Ok(true)
+    }
+
+    /// A new password is one that need not be changed, and links to choose one are out of date.
+    async fn note_changed(&self, tx: &mut dyn Tx, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        void_links(tx, user, now, &*self.random).await?;
+        if let Some(mut user) = tx.users().by_id(user).await?.filter(|user| user.must_change_password) {
+            user.must_change_password = false;
+            user.updated_at = now;
+            tx.users().update(&user).await?;
+            tx.credentials().set_state(user.id, CredentialState::of(&user)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,17 @@
-//! Closing one's account.
+//! The end of an account.
 
-use crate::Failure;
-use crate::audit::{Action, Actor, AuditEntry};
+use crate::access::RoleName;
+use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
-use crate::ports::store::{Effect, StoreError};
-use crate::sessions::{RevocationReason, Revoked, revoked_events};
+use crate::ports::ambient::Randomness;
+use crate::ports::security::{HashError, Match};
+use crate::ports::store::{Effect, StoreError, Tx};
+use crate::sessions::{EndAll, Ended, RevocationReason, Revoked, SessionPolicy};
+use crate::{Failure, Timestamp};
 
-use super::Accounts;
+use super::{Accounts, AttemptKey, Blocked, Password, PasswordHash, TooManyAttempts, User, UserStatus};
 
 /// The end of an account, by its owner.
 #[derive(Clone, Debug)]
@@ -17,35 +20,161 @@ pub struct DeleteAccount {
     pub user: UserId,
     /// The session that asks.
     pub session: SessionId,
+    /// The password: a session alone deletes nothing.
+    pub current_password: Password,
     /// Where the request came from.
     pub origin: Origin,
 }
 
+/// Why the account is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteAccountError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    NotFound,
+    /// The password is wrong, or the account has none.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// There were too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(TooManyAttempts),
+    /// It is the last active account with the role `admin`.
+    #[error("this is the last administrator")]
+    LastHolder,
+    /// Somebody acts as the user: only the user deletes the account.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
+    /// The account was changed by somebody else at the same time.
+    #[error("the account was changed at the same time")]
+    Conflict,
+    /// The service could not do it.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+/// What the end of an account consists of, whoever asked for it.
+pub(crate) struct Removal<'a> {
+    /// What is recorded of it.
+    pub(crate) act: AuditEntry,
+    /// The password as it was last seen, if there was one.
+    pub(crate) proof: Option<&'a PasswordHash>,
+    /// Where the request came from.
+    pub(crate) origin: &'a Origin,
+}
+
+impl Removal<'_> {
+    /// Ends, within `tx`, every session of the account and all that its owner does as somebody else, removes it with all
+    /// that belongs to it, and notes that its traces are to be removed from the audit trail. `None` when the password is
+    /// another one by now, or the account is gone.
+    pub(crate) async fn run(
+        self,
+        tx: &mut dyn Tx,
+        user: UserId,
+        policy: &SessionPolicy,
+        random: &dyn Randomness,
+    ) -> Result<Option<Ended>, StoreError> {
+        // Logins of this account that are under way wait for the end of this unit, or were before it: none slips through.
+        if let Some(hash) = self.proof
+            && !tx.credentials().confirm(user, hash).await?
+        {
+            return Ok(None);
+        }
+        let revoked = Revoked { at: self.act.at, reason: RevocationReason::AccountDeleted };
+        let all = EndAll { user, keep: None, revoked, actor: &self.act.actor, origin: self.origin };
+        let mut ended = all.run(tx, policy, random).await?;
+        if !tx.users().delete(user).await? {
+            return Ok(None);
+        }
+        tx.audit().note_erasure(user).await?;
+        tx.audit().append(self.act).await?;
+        ended.effects.push(Effect::publish(Event::UserDeleted { user_id: user }, self.origin));
+        Ok(Some(ended))
+    }
+}
+
 impl Accounts {
-    /// Ends every session, removes the account with all that belongs to it, and announces it; whether there was one.
-    pub async fn delete(&self, cmd: DeleteAccount) -> Result<bool, Failure> {
+    /// Ends every session, removes the account with all that belongs to it, and announces it.
+    pub async fn delete(&self, cmd: DeleteAccount) -> Result<(), DeleteAccountError> {
+        if cmd.origin.impersonator.is_some() {
+            return Err(DeleteAccountError::Impersonated);
+        }
+        self.hasher.admit()?;
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
-        // Logins of this account that are under way wait for the end of this unit, or were before it: none slips through.
-        if let Some(hash) = tx.credentials().of(cmd.user).await?
-            && !tx.credentials().confirm(cmd.user, &hash).await?
-        {
-            return Err(StoreError::Conflict.into());
+        let user = tx.users().by_id(cmd.user).await?.ok_or(DeleteAccountError::NotFound)?;
+        let key = self.attempts_of(&user);
+        let seen = tx.attempts().of(&key).await?;
+        drop(tx);
+        self.attempts.enter(&*self.store, &key, seen, now).await?;
+
+        let counted = seen.is_some().then_some(&key);
+        // A login may have upgraded the hash of the same password meanwhile: what is stored then decides.
+        if self.remove(&cmd, &user, counted, now).await? || self.remove(&cmd, &user, counted, now).await? {
+            return Ok(());
         }
-        let revoked = Revoked { at: now, reason: RevocationReason::AccountDeleted };
-        let ended = tx.sessions().revoke_all_of(cmd.user, None, revoked).await?;
-        let ended = self.sessions.revocations(&ended, now);
-        tx.revocations().add(&ended).await?;
-        if !tx.users().delete(cmd.user).await? {
+        Err(DeleteAccountError::Conflict)
+    }
+
+    /// Whether the password was still the one that was checked.
+    async fn remove(
+        &self,
+        cmd: &DeleteAccount,
+        user: &User,
+        counted: Option<&AttemptKey>,
+        now: Timestamp,
+    ) -> Result<bool, DeleteAccountError> {
+        let stored = self.store.begin().await?.credentials().of(user.id).await?;
+        if self.hasher.verify(&cmd.current_password, stored.as_ref()).await? == Match::No {
+            self.note_wrong_password(user, Action::DeleteAccount, cmd.session, &cmd.origin).await?;
+            return Err(DeleteAccountError::WrongPassword);
+        }
+
+        let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), Action::DeleteAccount, &cmd.origin);
+        let act = act.on(user.id).in_session(cmd.session);
+        let mut tx = self.store.begin().await?;
+        let others = tx.roles().held_without(&RoleName::admin(), user.id).await?;
+        if !others && tx.roles().of(user.id).await?.contains(&RoleName::admin()) {
+            let active = tx.users().by_id(user.id).await?.is_some_and(|user| user.status == UserStatus::Active);
+            if active {
+                drop(tx);
+                self.record(act.refused(Refusal::LastHolder), now).await?;
+                return Err(DeleteAccountError::LastHolder);
+            }
+        }
+        if let Some(key) = counted {
+            tx.attempts().clear(key).await?;
+        }
+        let removal = Removal { act, proof: stored.as_ref(), origin: &cmd.origin };
+        let Some(ended) = removal.run(&mut *tx, user.id, &self.sessions, &*self.random).await? else {
             return Ok(false);
-        }
-        let act = AuditEntry::new(now, &*self.random, Actor::User(cmd.user), Action::DeleteAccount, &cmd.origin);
-        tx.audit().append(act.on(cmd.user).in_session(cmd.session)).await?;
-        let mut effects = revoked_events(cmd.user, &ended, revoked.reason, &cmd.origin);
-        let event = Event::UserDeleted { user_id: cmd.user };
-        effects.push(Effect::publish(event, &cmd.origin));
-        tx.commit(now, effects).await?;
-        self.revocations.remember(&ended, now);
+        };
+        tx.commit(now, ended.effects).await?;
+        self.known.forget();
+        self.revocations.remember(&ended.revocations, now);
         Ok(true)
+    }
+}
+
+impl From<StoreError> for DeleteAccountError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Conflict,
+            other => Self::Failure(other.into()),
+        }
+    }
+}
+
+impl From<HashError> for DeleteAccountError {
+    fn from(error: HashError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<Blocked> for DeleteAccountError {
+    fn from(blocked: Blocked) -> Self {
+        match blocked {
+            Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Store(error) => error.into(),
+        }
     }
 }

@@ -56,9 +56,24 @@ impl Email {
         }
         let options = email_address::Options::default().without_display_text().without_domain_literal();
         email_address::EmailAddress::parse_with_options(&address, options).map_err(|_| EmailError::Malformed)?;
-        // The lower-case sigma at the end of a word is the same letter.
-        let key = address.to_lowercase().replace('ς', "σ").nfkc().collect();
+        let key = canonical(&address);
         Ok(Self { address, key })
+    }
+
+    /// The beginning of a [`Email::key`], to search by: of a whole address its key, of anything shorter what becomes of
+    /// its letters. Refuses what no address holds.
+    pub fn key_prefix(text: &str) -> Result<String, EmailError> {
+        if text.len() > 4 * Self::MAX_BYTES {
+            return Err(EmailError::TooLong);
+        }
+        if let Ok(whole) = Self::parse(text) {
+            return Ok(whole.key);
+        }
+        let text: String = text.nfkc().collect();
+        if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(EmailError::Malformed);
+        }
+        Ok(canonical(&text))
     }
 
     /// The address as its owner writes it, except for the domain's canonical form.
@@ -75,6 +90,11 @@ impl Email {
     pub fn local_part(&self) -> &str {
         self.address.rsplit_once('@').map_or(self.address.as_str(), |(local, _)| local)
     }
+}
+
+/// The form in which addresses are compared. The lower-case sigma at the end of a word is the same letter.
+fn canonical(text: &str) -> String {
+    text.to_lowercase().replace('ς', "σ").nfkc().collect()
 }
 
 impl fmt::Debug for Email {

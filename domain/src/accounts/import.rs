@@ -10,7 +10,7 @@ use crate::ports::security::HashRefused;
 use crate::ports::store::{Effect, StoreError, Unique};
 use crate::{Failure, Timestamp};
 
-use super::{Accounts, Email, PasswordHash, User, UserStatus, Username};
+use super::{Accounts, CredentialState, Email, PasswordHash, User, UserStatus, Username};
 
 /// An account as another system had it.
 #[derive(Clone)]
@@ -132,6 +132,7 @@ impl Accounts {
         tx.users().insert(user).await?;
         if let Some(hash) = hash {
             tx.credentials().insert(user.id, hash).await?;
+            tx.credentials().set_state(user.id, CredentialState::of(user)).await?;
         }
         let act = AuditEntry::new(now, &*self.random, Actor::Operator, Action::Import, &Origin::default());
         tx.audit().append(act.on(user.id)).await?;

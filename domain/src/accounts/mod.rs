@@ -6,6 +6,7 @@ mod delete;
 mod device;
 mod email;
 mod export;
+mod export_account;
 mod import;
 mod login_name;
 mod password;
@@ -19,6 +20,7 @@ mod username;
 use std::sync::Arc;
 
 use crate::Timestamp;
+use crate::access::Known;
 use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::ids::SessionId;
 use crate::origin::Origin;
@@ -30,21 +32,27 @@ use crate::sessions::{KnownRevocations, SessionPolicy};
 pub(crate) use attempts::Blocked;
 pub use attempts::{Admission, AttemptGuard, AttemptKey, AttemptPolicy, Attempts, TooManyAttempts};
 pub use change_password::{ChangePassword, ChangePasswordError};
-pub use delete::DeleteAccount;
+pub(crate) use delete::Removal;
+pub use delete::{DeleteAccount, DeleteAccountError};
 pub use device::DeviceId;
 pub use email::{Email, EmailError};
+pub use export_account::{
+    AccountExport, AccountRecord, ApiKeyRecord, ExportAccount, ExportAccountError, SessionRecord,
+};
 pub use import::{Import, Imported, NotImported};
 pub use login_name::LoginName;
 pub use password::{Password, PasswordError, PasswordHash};
 pub use profile::{UpdateProfile, UpdateProfileError};
 pub use register::{Register, RegisterError};
 pub use screen_password::PasswordContext;
-pub use user::{User, UserStatus};
+pub(crate) use screen_password::screen;
+pub use user::{CredentialState, User, UserStatus};
 pub use username::{Username, UsernameError};
 
 /// What can be done with accounts: [`register`](Accounts::register), [`profile`](Accounts::profile),
 /// [`update_profile`](Accounts::update_profile), [`change_password`](Accounts::change_password),
-/// [`delete`](Accounts::delete), [`import`](Accounts::import), [`export`](Accounts::export).
+/// [`delete`](Accounts::delete), [`export_account`](Accounts::export_account), [`import`](Accounts::import),
+/// [`export`](Accounts::export).
 pub struct Accounts {
     store: Arc<dyn Store>,
     hasher: Arc<dyn PasswordHasher>,
@@ -55,6 +63,7 @@ pub struct Accounts {
     random: Arc<dyn Randomness>,
     attempts: AttemptGuard,
     sessions: SessionPolicy,
+    known: Arc<Known>,
 }
 
 impl Accounts {
@@ -70,8 +79,9 @@ impl Accounts {
         random: Arc<dyn Randomness>,
         attempts: AttemptGuard,
         sessions: SessionPolicy,
+        known: Arc<Known>,
     ) -> Self {
-        Self { store, hasher, policy, foreign, revocations, clock, random, attempts, sessions }
+        Self { store, hasher, policy, foreign, revocations, clock, random, attempts, sessions, known }
     }
 
     /// Records a refusal that changes nothing else.

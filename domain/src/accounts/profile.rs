@@ -1,6 +1,7 @@
 //! Reading and changing one's own account.
 
 use crate::Failure;
+use crate::administration::void_links;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -48,6 +49,9 @@ pub enum UpdateProfileError {
     /// There were too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(TooManyAttempts),
+    /// The address changes, and somebody acts as the user: only the user changes it.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
     /// The account was changed by somebody else at the same time.
     #[error("the account was changed at the same time")]
     Conflict,
@@ -63,7 +67,7 @@ impl Accounts {
         Ok(tx.users().by_id(user).await?)
     }
 
-    /// Changes username or address. Changing nothing announces nothing.
+    /// Changes username or address. Changing nothing announces nothing. A new address voids the links to choose a password.
     pub async fn update_profile(&self, cmd: UpdateProfile) -> Result<User, UpdateProfileError> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
@@ -77,6 +81,9 @@ impl Accounts {
         let new_address = cmd.email.filter(|email| *email != user.email);
         let (mut proved, mut counted) = (None, None);
         if let Some(email) = new_address {
+            if cmd.origin.impersonator.is_some() {
+                return Err(UpdateProfileError::Impersonated);
+            }
             let password = cmd.current_password.ok_or(UpdateProfileError::PasswordNeeded)?;
             let key = self.attempts_of(&user);
             let (stored, seen) = (tx.credentials().of(user.id).await?, tx.attempts().of(&key).await?);
@@ -113,6 +120,9 @@ impl Accounts {
             drop(tx);
             self.note_if_taken(&error, act, now).await?;
             return Err(error.into());
+        }
+        if changed.iter().any(|field| field == "email") {
+            void_links(&mut *tx, user.id, now, &*self.random).await?;
         }
         tx.audit().append(act.with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };

@@ -1,6 +1,6 @@
 //! Judging a new password before anything else happens.
 
-use crate::ports::security::PolicyError;
+use crate::ports::security::{PasswordPolicy, PolicyError};
 
 use super::{Accounts, Email, Password, User, Username};
 
@@ -27,14 +27,23 @@ impl Accounts {
 
     /// Refuses a new password that is common, or easy to guess from its owner's name and address.
     pub async fn screen_password(&self, password: &Password, owner: PasswordContext<'_>) -> Result<(), PolicyError> {
-        let mut context = Vec::with_capacity(4);
-        if let Some(email) = owner.email {
-            context.push(email.as_str());
-            context.push(email.local_part());
-        }
-        if let Some(username) = owner.username {
-            context.push(username.as_str());
-        }
-        self.policy.check(password, &context).await
+        screen(&*self.policy, password, owner).await
     }
+}
+
+/// Refuses a new password that is common, or easy to guess from its owner's name and address.
+pub(crate) async fn screen(
+    policy: &dyn PasswordPolicy,
+    password: &Password,
+    owner: PasswordContext<'_>,
+) -> Result<(), PolicyError> {
+    let mut context = Vec::with_capacity(4);
+    if let Some(email) = owner.email {
+        context.push(email.as_str());
+        context.push(email.local_part());
+    }
+    if let Some(username) = owner.username {
+        context.push(username.as_str());
+    }
+    policy.check(password, &context).await
 }

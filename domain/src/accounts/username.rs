@@ -66,6 +66,21 @@ impl Username {
         Ok(Self { name, key })
     }
 
+    /// The beginning of a [`Username::key`], to search by. Refuses what no username holds.
+    pub fn key_prefix(text: &str) -> Result<String, UsernameError> {
+        if text.len() > 16 * Self::MAX_CHARS {
+            return Err(UsernameError::TooLong);
+        }
+        let beginning: String = text.trim().nfkc().collect();
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        match beginning.chars().count() {
+            0 => Err(UsernameError::TooShort),
+            1..=Self::MAX_CHARS if beginning.chars().all(fine) => Ok(beginning.to_ascii_lowercase()),
+            1..=Self::MAX_CHARS => Err(UsernameError::Malformed),
+            _ => Err(UsernameError::TooLong),
+        }
+    }
+
     /// A name that was valid when it was stored: the list of reserved names may have grown since.
     pub fn stored(text: &str) -> Result<Self, UsernameError> {
         Self::well_formed(text)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::Timestamp;
-use crate::ids::{AuditId, SessionId, UserId};
+use crate::ids::{ApiKeyId, AuditId, SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::ambient::Randomness;
 
@@ -27,13 +27,16 @@ pub struct AuditEntry {
     pub subject: Option<UserId>,
     /// In or on which session.
     pub session: Option<SessionId>,
+    /// Who acted in the name of the actor, when it was somebody else (RFC 8693 §4.1).
+    pub impersonator: Option<UserId>,
     /// From where.
     pub ip: Option<IpAddr>,
     /// What the client called itself.
     pub user_agent: Option<String>,
     /// In which request.
     pub request_id: Option<String>,
-    /// More, in a few words; never a secret, never a text that a caller chose.
+    /// More, in a few words; never a secret. Of what callers write only the reason that an administrator gave is repeated:
+    /// at most 200 characters, none of which breaks a line or turns its direction.
     pub detail: Option<String>,
 }
 
@@ -48,6 +51,7 @@ impl AuditEntry {
             outcome: Outcome::Success,
             subject: None,
             session: None,
+            impersonator: origin.impersonator,
             ip: origin.ip,
             user_agent: origin.user_agent.clone(),
             request_id: origin.request_id.clone(),
@@ -93,6 +97,8 @@ pub enum Actor {
     User(UserId),
     /// An OAuth 2 client.
     Client(String),
+    /// An API key.
+    ApiKey(ApiKeyId),
     /// The operator, at the command line.
     Operator,
     /// The service itself.
@@ -100,12 +106,13 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The kind, for storage and filters: `anonymous`, `user`, `client`, `operator` or `service`.
+    /// The kind, for storage and filters: `anonymous`, `user`, `client`, `api_key`, `operator` or `service`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
             Self::User(_) => "user",
             Self::Client(_) => "client",
+            Self::ApiKey(_) => "api_key",
             Self::Operator => "operator",
             Self::Service => "service",
         }
@@ -116,6 +123,7 @@ impl Actor {
         match self {
             Self::User(id) => Some(id.to_string()),
             Self::Client(id) => Some(id.clone()),
+            Self::ApiKey(id) => Some(id.to_string()),
             Self::Anonymous | Self::Operator | Self::Service => None,
         }
     }
@@ -126,6 +134,7 @@ impl Actor {
             ("anonymous", None) => Some(Self::Anonymous),
             ("user", Some(id)) => id.parse().ok().map(Self::User),
             ("client", Some(id)) => Some(Self::Client(id.to_owned())),
+            ("api_key", Some(id)) => id.parse().ok().map(Self::ApiKey),
             ("operator", None) => Some(Self::Operator),
             ("service", None) => Some(Self::Service),
             _ => None,
@@ -134,7 +143,7 @@ impl Actor {
 }
 
 impl fmt::Display for Actor {
-    /// `user:<id>`, `client:<id>`, or the kind alone.
+    /// `user:<id>`, `client:<id>`, `api_key:<id>`, or the kind alone.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.id() {
             Some(id) => write!(f, "{}:{id}", self.kind()),
@@ -232,6 +241,44 @@ words! {
         DisableWebhook = "webhook.disable",
         /// A webhook was deleted.
         DeleteWebhook = "webhook.delete",
+        /// An account was opened by somebody else.
+        CreateUser = "user.create",
+        /// An account was changed by somebody else.
+        UpdateUser = "user.update",
+        /// An account was disabled.
+        DisableUser = "user.disable",
+        /// An account was enabled.
+        EnableUser = "user.enable",
+        /// Somebody has to choose a new password.
+        ExpirePassword = "password.expire",
+        /// A password was chosen by a link that works once.
+        SetPassword = "password.set",
+        /// A link that works once was made.
+        CreateLink = "link.create",
+        /// The first administrator was made.
+        SetUp = "setup",
+        /// Somebody acts as another user.
+        Impersonate = "user.impersonate",
+        /// A role was given to an account.
+        GrantRole = "role.grant",
+        /// A role was taken from an account.
+        WithdrawRole = "role.withdraw",
+        /// A role was created.
+        CreateRole = "role.create",
+        /// A role was changed.
+        UpdateRole = "role.update",
+        /// A role was deleted.
+        DeleteRole = "role.delete",
+        /// An API key was created.
+        CreateApiKey = "api_key.create",
+        /// An API key was changed.
+        UpdateApiKey = "api_key.update",
+        /// An API key got a new secret.
+        RotateApiKey = "api_key.rotate",
+        /// An API key was revoked.
+        RevokeApiKey = "api_key.revoke",
+        /// Everything that is kept of an account was read.
+        ExportAccount = "account.read_all",
     }
 }
 
@@ -252,6 +299,12 @@ words! {
         UnknownClient = "unknown_client",
         /// The client secret was wrong.
         WrongSecret = "wrong_secret",
+        /// The password has to be changed first.
+        PasswordExpired = "password_expired",
+        /// The caller lacks a permission that is needed.
+        NotPermitted = "not_permitted",
+        /// The role would have lost its last holder.
+        LastHolder = "last_holder",
     }
 }
 
@@ -288,6 +341,8 @@ pub struct AuditQuery {
     pub actor: Option<Actor>,
     /// On this account.
     pub subject: Option<UserId>,
+    /// On or by this account, in its own name or as somebody else.
+    pub about: Option<UserId>,
     /// Of this kind.
     pub action: Option<Action>,
     /// Not before this instant.

@@ -1,6 +1,8 @@
 //! The audit trail: what happened, kept for those who have to answer for it.
 
 mod entry;
+mod erase;
+mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +12,16 @@ use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::store::Store;
 
 pub use entry::{Action, Actor, AuditEntry, AuditQuery, Outcome, Refusal};
+pub use read::AuditError;
+pub(crate) use read::{MayNotRead, may_read_all};
 
 use crate::origin::Origin;
 
-/// How many rows one unit of work removes.
-const PURGE_BATCH: u32 = 1_000;
+/// How many rows one unit of work removes or changes.
+const BATCH: u32 = 1_000;
 
-/// What can be done with the audit trail: [`page`](Audit::page), [`record`](Audit::record), [`purge`](Audit::purge).
+/// What can be done with the audit trail: [`search`](Audit::search), [`about`](Audit::about), [`page`](Audit::page),
+/// [`record`](Audit::record), [`erase`](Audit::erase), [`purge`](Audit::purge).
 pub struct Audit {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -35,16 +40,16 @@ impl Audit {
         Self { store, clock, random, retention }
     }
 
-    /// The entries that match, the newest first.
-    pub async fn page(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Failure> {
-        let mut tx = self.store.begin().await?;
-        Ok(tx.audit().page(query).await?)
-    }
-
     /// Records an act that changes nothing else.
-    pub async fn record(&self, actor: Actor, action: Action, detail: &str) -> Result<(), Failure> {
+    pub async fn record(
+        &self,
+        actor: Actor,
+        action: Action,
+        detail: &str,
+        origin: &Origin,
+    ) -> Result<(), Failure> {
         let now = self.clock.now();
-        let entry = AuditEntry::new(now, &*self.random, actor, action, &Origin::default()).with(detail);
+        let entry = AuditEntry::new(now, &*self.random, actor, action, origin).with(detail);
         let mut tx = self.store.begin().await?;
         tx.audit().append(entry).await?;
         Ok(tx.commit(now, Vec::new()).await?)
@@ -56,12 +61,12 @@ impl Audit {
         let mut gone = 0;
         loop {
             let mut tx = self.store.begin().await?;
-            let purged = tx.audit().purge(now.minus(self.retention), PURGE_BATCH).await?;
+            let purged = tx.audit().purge(now.minus(self.retention), BATCH).await?;
             if purged > 0 {
                 tx.commit(now, Vec::new()).await?;
             }
             gone += purged;
-            if purged < u64::from(PURGE_BATCH) {
+            if purged < u64::from(BATCH) {
                 return Ok(gone);
             }
         }

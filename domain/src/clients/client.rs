@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::Timestamp;
+use crate::secret::SecretDigest;
 use crate::tokens::Scope;
 
 /// `client_id` (RFC 6749 §2.2): 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. Never the form of a UUID,
@@ -64,16 +65,6 @@ impl From<ClientId> for String {
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// The digest of a client secret: a tag under the master key, bound to the client's id.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SecretDigest(pub [u8; 32]);
-
-impl fmt::Debug for SecretDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[digest]")
     }
 }
 

@@ -1,14 +1,15 @@
 //! A new client.
 
 use crate::Failure;
-use crate::audit::{Action, Actor, AuditEntry};
+use crate::audit::{Action, AuditEntry};
+use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError, Unique};
 use crate::secret::SecretString;
 use crate::tokens::Scope;
 
-use super::{Client, ClientId, Clients};
+use super::{Client, ClientId, Clients, may_write};
 
 /// What a new client is to be.
 #[derive(Clone, Debug)]
@@ -19,8 +20,8 @@ pub struct CreateClient {
     pub name: Option<String>,
     /// The most that its tokens may allow.
     pub scope: Scope,
-    /// Who creates it.
-    pub actor: Actor,
+    /// Who creates it: nobody gives a client permissions that they lack.
+    pub caller: Caller,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -28,6 +29,9 @@ pub struct CreateClient {
 /// Why there is no new client.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateClientError {
+    /// The caller lacks a permission: `clients:write`, or one that the scope names.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The id is in use, or was once: an id is given once.
     #[error("the client id {0} is taken, or was given before: ids are not given twice")]
     Taken(ClientId),
@@ -43,9 +47,15 @@ pub enum CreateClientError {
 }
 
 impl Clients {
-    /// Creates a client. The secret is told here and never again.
+    /// Creates a client. The secret is told here and never again. Needs `clients:write`, and whatever permissions the scope
+    /// names: nobody makes a client that may do what they may not.
     pub async fn create(&self, cmd: CreateClient) -> Result<(Client, SecretString), CreateClientError> {
         let now = self.clock.now();
+        let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::CreateClient, &cmd.origin);
+        if let Err(forbidden) = may_write(&cmd.caller, &cmd.scope) {
+            self.note_refused(act).await?;
+            return Err(forbidden.into());
+        }
         let fine = |name: &String| {
             !name.trim().is_empty() && name.chars().count() <= Client::NAME_MAX && !name.chars().any(|c| c.is_control())
         };
@@ -78,7 +88,6 @@ impl Clients {
             Err(StoreError::Duplicate(Unique::Id)) => return Err(CreateClientError::Taken(client.id)),
             Err(error) => return Err(Failure::from(error).into()),
         }
-        let act = AuditEntry::new(now, &*self.random, cmd.actor, Action::CreateClient, &cmd.origin);
         tx.audit().append(act.with(client.id.as_str())).await.map_err(Failure::from)?;
         let event = Event::ClientCreated { client_id: client.id.clone(), scope: client.scope.to_string() };
         tx.commit(now, vec![Effect::publish(event, &cmd.origin)]).await.map_err(Failure::from)?;

@@ -6,22 +6,27 @@ mod client;
 mod create;
 mod directory;
 mod grant;
+mod list;
 
 use std::sync::Arc;
 
+use crate::access::Asked;
+use crate::audit::{AuditEntry, Refusal};
+use crate::caller::{Caller, Forbidden};
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::Mac;
 use crate::ports::store::Store;
-use crate::secret::SecretString;
+use crate::secret::{SecretDigest, SecretString, hex};
 use crate::sessions::{KnownRevocations, outlived};
-use crate::tokens::AccessTokens;
+use crate::tokens::{AccessTokens, Scope};
 use crate::{Failure, Timestamp};
 
 pub use change::{ChangeClientError, RotateSecret};
-pub use client::{Client, ClientId, NotAClientId, SecretDigest};
+pub use client::{Client, ClientId, NotAClientId};
 pub use create::{CreateClient, CreateClientError};
 pub use directory::ClientDirectory;
 pub use grant::{ClientToken, GrantError};
+pub use list::ReadClientError;
 
 /// Tags of client secrets are for nothing else.
 const PURPOSE: &str = "client secret";
@@ -30,8 +35,9 @@ const PURPOSE: &str = "client secret";
 const PREFIX: &str = "pcs_";
 
 /// What can be done with clients: [`create`](Clients::create), [`list`](Clients::list),
-/// [`rotate_secret`](Clients::rotate_secret), [`delete`](Clients::delete), [`recognize`](Clients::recognize),
-/// [`authenticate`](Clients::authenticate), [`grant`](Clients::grant), [`revoke_token`](Clients::revoke_token).
+/// [`get`](Clients::get), [`rotate_secret`](Clients::rotate_secret), [`delete`](Clients::delete),
+/// [`recognize`](Clients::recognize), [`authenticate`](Clients::authenticate), [`grant`](Clients::grant),
+/// [`revoke_token`](Clients::revoke_token).
 pub struct Clients {
     store: Arc<dyn Store>,
     mac: Arc<dyn Mac>,
@@ -59,15 +65,6 @@ impl Clients {
         Self { store, mac, revocations, clock, random, access_tokens, directory, reserved }
     }
 
-    /// All clients that may be used, by id.
-    pub async fn list(&self) -> Result<Vec<Client>, Failure> {
-        let mut tx = self.store.begin().await?;
-        let mut clients = tx.clients().changed_since(Timestamp::UNIX_EPOCH).await?;
-        clients.retain(Client::is_live);
-        clients.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(clients)
-    }
-
     /// Learns which clients were created, changed or deleted, here or elsewhere, since `from`.
     pub(crate) async fn learn(&self, from: Timestamp) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
@@ -85,6 +82,14 @@ impl Clients {
     /// When the last token that was issued before `at` has expired.
     fn outlived(&self, at: Timestamp) -> Timestamp {
         outlived(at, self.access_tokens.access_ttl())
+    }
+
+    /// Records that somebody wanted to change clients who may not.
+    async fn note_refused(&self, act: AuditEntry) -> Result<(), Failure> {
+        let now = act.at;
+        let mut tx = self.store.begin().await?;
+        tx.audit().append(act.refused(Refusal::NotPermitted)).await?;
+        Ok(tx.commit(now, Vec::new()).await?)
     }
 
     fn is_reserved(&self, id: &str) -> bool {
@@ -112,6 +117,8 @@ impl Clients {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Refuses whoever may not write clients of this scope: nobody gets at rights by a client that they lack themselves.
+fn may_write(caller: &Caller, scope: &Scope) -> Result<(), Forbidden> {
+    caller.require(Asked::ClientsWrite)?;
+    caller.require_all(&scope.permissions())
 }

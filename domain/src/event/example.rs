@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use crate::Timestamp;
+use crate::access::{Permission, RoleName};
 use crate::clients::ClientId;
-use crate::ids::{EventId, SessionId, TokenId, UserId, WebhookId};
+use crate::ids::{ApiKeyId, EventId, SessionId, TokenId, UserId, WebhookId};
 use crate::ports::delivery::Delivery;
 use crate::sessions::RevocationReason;
 
@@ -18,6 +19,8 @@ const LATER: Timestamp = Timestamp::from_unix_micros(1_768_470_360_250_000);
 const USER: UserId = UserId::from_uuid(Uuid::from_u128(0x019b_c0fc_1000_7a11_8000_0000_0000_0001));
 const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(0x019b_c0fc_2000_7a11_8000_0000_0000_0002));
 const TOKEN: TokenId = TokenId::from_uuid(Uuid::from_u128(0x019b_c0fc_3000_7a11_8000_0000_0000_0003));
+const KEY: ApiKeyId = ApiKeyId::from_uuid(Uuid::from_u128(0x019b_c0fc_6000_7a11_8000_0000_0000_0005));
+const ADMIN: UserId = UserId::from_uuid(Uuid::from_u128(0x019b_c0fc_0500_7a11_8000_0000_0000_0006));
 const WEBHOOK: WebhookId = WebhookId::from_uuid(Uuid::from_u128(0x019b_c0fc_4000_7a11_8000_0000_0000_0004));
 
 impl Event {
@@ -30,7 +33,7 @@ impl Event {
             let subject = event.subject(id);
             Delivery { id, sequence, subject, occurred_at: NOW, event, traceparent, attempts: 1 }
         };
-        let events = accounts().into_iter().chain(sessions()).chain(services());
+        let events = accounts().into_iter().chain(administration()).chain(sessions()).chain(services());
         (0..).zip(events).map(wrap).collect()
     }
 }
@@ -43,6 +46,27 @@ fn accounts() -> [Event; 4] {
         Event::UserPasswordChanged { user_id: USER },
         Event::UserDeleted { user_id: USER },
     ]
+}
+
+fn administration() -> Vec<Event> {
+    let (user_id, api_key_id, session_id) = (USER, KEY, SESSION);
+    let mut events = vec![
+        Event::UserDisabled { user_id },
+        Event::UserEnabled { user_id },
+        Event::UserRolesChanged { user_id, roles: vec![RoleName::admin(), RoleName::user()] },
+        Event::UserPasswordExpired { user_id },
+        Event::UserImpersonated { user_id, session_id, impersonator_id: ADMIN, read_only: true, until: LATER },
+    ];
+    if let (Ok(role), Ok(permission)) = (RoleName::parse("support"), Permission::parse("users:read")) {
+        let permissions = vec![permission];
+        events.push(Event::RoleCreated { role: role.clone(), permissions: permissions.clone() });
+        events.push(Event::RoleUpdated { role: role.clone(), permissions });
+        events.push(Event::RoleDeleted { role });
+    }
+    events.push(Event::ApiKeyCreated { user_id, api_key_id });
+    events.push(Event::ApiKeyRotated { user_id, api_key_id });
+    events.push(Event::ApiKeyRevoked { user_id, api_key_id });
+    events
 }
 
 fn sessions() -> [Event; 5] {

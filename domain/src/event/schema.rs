@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::Timestamp;
 use crate::clients::ClientId;
-use crate::ids::{EventId, SessionId, TokenId, UserId, WebhookId};
+use crate::ids::{ApiKeyId, EventId, SessionId, TokenId, UserId, WebhookId};
 
 use super::{CloudEvent, Event};
 
@@ -133,7 +133,7 @@ macro_rules! text {
     };
 }
 
-text!(EventId UserId SessionId TokenId WebhookId: {
+text!(ApiKeyId EventId UserId SessionId TokenId WebhookId: {
     "type": "string",
     "format": "uuid",
     "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",

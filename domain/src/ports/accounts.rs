@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use crate::Timestamp;
-use crate::accounts::{AttemptKey, Attempts, Email, LoginName, PasswordHash, User, Username};
+use crate::accounts::{AttemptKey, Attempts, CredentialState, Email, LoginName, PasswordHash, User, Username};
+use crate::administration::UserQuery;
 use crate::ids::UserId;
 
 use super::store::StoreError;
@@ -31,8 +32,14 @@ pub trait UserRepository: Send {
     /// `user.version + 1`; otherwise `Conflict`. `Duplicate` as in [`UserRepository::insert`].
     async fn update(&mut self, user: &User) -> Result<(), StoreError>;
 
-    /// Removes the account, its password and its sessions; whether there was one.
+    /// Removes the account, its password, sessions, roles, API keys and one-time tokens; whether there was one.
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError>;
+
+    /// The accounts that match, in the order asked for, at most `limit`. Whatever is inserted meanwhile, who follows the
+    /// places of [`UserQuery::after`] MUST see every account that was there all the time, and did not move, once. A place
+    /// of another order than the query's is behind all accounts: nothing is found. Prefixes and names are compared byte
+    /// for byte.
+    async fn search(&mut self, query: &UserQuery) -> Result<Vec<User>, StoreError>;
 
     /// Accounts in the order of their ids with their passwords, those after `after`, at most `limit`.
     async fn page(
@@ -42,11 +49,19 @@ pub trait UserRepository: Send {
     ) -> Result<Vec<(User, Option<PasswordHash>)>, StoreError>;
 }
 
-/// The password of an account.
+/// The password of an account, and whether it may be used. What is inserted or put is [`CredentialState::Usable`].
 #[async_trait]
 pub trait CredentialRepository: Send {
     /// Adds the password of an account that has none. `Duplicate(Id)` when it has one.
     async fn insert(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError>;
+
+    /// Makes this the password of an account, whether it had one or not. `Conflict` when there is no such account.
+    async fn put(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError>;
+
+    /// Says whether the password may be used; nothing happens when there is none. Sessions that
+    /// [`start`](super::sessions::SessionRepository::start) at the same time MUST either have started before this unit, so
+    /// that it sees them, or not start.
+    async fn set_state(&mut self, user: UserId, state: CredentialState) -> Result<(), StoreError>;
 
     /// The password of an account.
     async fn of(&mut self, user: UserId) -> Result<Option<PasswordHash>, StoreError>;
@@ -56,7 +71,8 @@ pub trait CredentialRepository: Send {
     /// answer `false`. Units that wait get their turns in order, so that many logins cannot hold up their owner.
     async fn confirm(&mut self, user: UserId, hash: &PasswordHash) -> Result<bool, StoreError>;
 
-    /// Puts `new` in the place of `old`; `false`, and nothing changed, when the password is not `old` any more.
+    /// Puts `new` in the place of `old`; `false`, and nothing changed, when the password is not `old` any more, or is
+    /// [`CredentialState::Suspended`]. Otherwise the state stays.
     async fn replace(&mut self, user: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::audit::{AuditEntry, AuditQuery};
+use crate::ids::UserId;
 
 use super::store::StoreError;
 
@@ -16,6 +17,17 @@ pub trait AuditRepository: Send {
 
     /// The committed entries that match, the newest first (by instant, then by id), every field as it was written.
     async fn page(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Notes that the traces of a person in entries about this account (as [`AuditQuery::about`] says) are to be removed.
+    /// Noted twice is noted once.
+    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError>;
+
+    /// Accounts whose erasure was noted and is not done, at most `limit`.
+    async fn erasures(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
+
+    /// Removes address and user agent from up to `limit` entries about this account that have any; from how many. Fewer
+    /// than `limit` MUST mean that none is left; then the note is removed too.
+    async fn erase(&mut self, user: UserId, limit: u32) -> Result<u64, StoreError>;
 
     /// Forgets up to `limit` entries from before `before`, the oldest first; how many.
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;

@@ -10,6 +10,10 @@
 //! | [`audit::AuditRepository`] | an act and its entry are true together | memory, sql | `storage` |
 //! | [`tokens::KeyRepository`] | one first key, however many replicas start | memory, sql | `storage` |
 //! | [`clients::ClientRepository`] | an id is given once, deleted or not | memory, sql | `storage` |
+//! | [`access::RoleRepository`] | a role is given and taken once, and the last holder stays, whoever races | memory, sql | `storage` |
+//! | [`access::ApiKeyRepository`] | a change that overlooks another is refused, every use is counted | memory, sql | `storage` |
+//! | [`access::OneTimeTokenRepository`] | one gets it, once, in time | memory, sql | `storage` |
+//! | [`stats::StatsRepository`] | counts what is committed | memory, sql | `storage` |
 //! | [`webhooks::WebhookRepository`] | a change that overlooks another is refused | memory, sql | `storage` |
 //! | [`webhooks::WebhookQueue`] | what was committed for a webhook waits until it is sent; two claimers never share one | memory, sql | `webhook_queue` |
 //! | [`webhooks::WebhookSender`] | signed, no redirect, no private address | memory (recording), webhooks | `webhook_sender` |
@@ -27,6 +31,7 @@
 //! | [`security::Vault`] | opens only what it sealed, for the same context | memory (toy), tokens | `vault` |
 //! | [`ambient::Clock`], [`ambient::Randomness`] | the only way time and chance come in | memory (manual, seeded), system | `ambient` |
 
+pub mod access;
 pub mod accounts;
 pub mod ambient;
 pub mod audit;
@@ -35,6 +40,7 @@ pub mod delivery;
 pub mod limits;
 pub mod security;
 pub mod sessions;
+pub mod stats;
 pub mod store;
 pub mod tokens;
 pub mod webhooks;

@@ -18,7 +18,8 @@ pub trait SessionRepository: Send {
 
     /// Adds a session of an account whose password is still `password`, and answers how many live sessions the account
     /// has at `session.created_at`, this one included. `None`, and nothing added, when the password is another one or
-    /// the account is gone. The password MUST stay what it is until this unit ends, as
+    /// not [`CredentialState::Usable`](crate::accounts::CredentialState::Usable), or the account is gone. The password
+    /// MUST stay what it is until this unit ends, as
     /// [`confirm`](super::accounts::CredentialRepository::confirm) promises. `Duplicate(Id)` as in `insert`.
     async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError>;
 
@@ -34,6 +35,23 @@ pub trait SessionRepository: Send {
         after: Option<SessionId>,
         limit: u32,
     ) -> Result<Vec<Session>, StoreError>;
+
+    /// All sessions of an account that are still kept, ended ones too, the newest first, at most `limit`; `after` is the
+    /// last session of the page before.
+    async fn all_of(
+        &mut self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends all sessions that are live at `revoked.at` and in which `by` acts as somebody else; which ones this call
+    /// ended, and whose they were.
+    async fn revoke_impersonations(
+        &mut self,
+        by: UserId,
+        revoked: Revoked,
+    ) -> Result<Vec<(UserId, SessionId)>, StoreError>;
 
     /// The sessions of an account that are live at `now`, without the `keep` newest; at most 100 of them.
     async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError>;

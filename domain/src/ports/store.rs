@@ -8,10 +8,12 @@ use crate::failure::BoxError;
 use crate::ids::WebhookId;
 use crate::origin::Origin;
 
+use super::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use super::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use super::audit::AuditRepository;
 use super::clients::ClientRepository;
 use super::sessions::{RevocationRepository, SessionRepository};
+use super::stats::StatsRepository;
 use super::tokens::KeyRepository;
 use super::webhooks::WebhookRepository;
 
@@ -49,6 +51,14 @@ pub trait Tx: Send {
     fn keys(&mut self) -> &mut dyn KeyRepository;
     /// The OAuth 2 clients.
     fn clients(&mut self) -> &mut dyn ClientRepository;
+    /// The roles, and who has them.
+    fn roles(&mut self) -> &mut dyn RoleRepository;
+    /// The API keys.
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository;
+    /// The secrets that work once.
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository;
+    /// How much of everything there is.
+    fn stats(&mut self) -> &mut dyn StatsRepository;
     /// The webhooks.
     fn webhooks(&mut self) -> &mut dyn WebhookRepository;
 

@@ -14,6 +14,7 @@ use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
+use super::new_password::Replacement;
 use super::{RevocationReason, Revoked, Session, Sessions, TokenFamily, TokenPair, revoked_events};
 
 /// Somebody who says who they are.
@@ -23,6 +24,8 @@ pub struct LogIn {
     pub name: Option<LoginName>,
     /// The password.
     pub password: Password,
+    /// The password from now on; all other sessions end then.
+    pub new_password: Option<Password>,
     /// The client that signs in.
     pub client_id: String,
     /// What its tokens shall allow.
@@ -52,6 +55,12 @@ pub enum LogInError {
     /// No such user, a wrong password, or an account that may not be used: nobody is told which.
     #[error("the login name or the password is wrong")]
     InvalidCredentials,
+    /// The password was right and has to be changed: a login with a new one does that.
+    #[error("the password has to be changed")]
+    PasswordChangeRequired,
+    /// The new password is too easy to guess, or the old one; the text says why.
+    #[error("{0}")]
+    WeakPassword(String),
     /// There were too many failed attempts at this name, whether somebody has it or not.
     #[error(transparent)]
     TooManyAttempts(TooManyAttempts),
@@ -66,6 +75,8 @@ enum Attempt {
     Started(Box<SignedIn>),
     /// There is none.
     Refused(Option<AttemptKey>, Option<UserId>, Refusal),
+    /// The password was right, and has to be changed first. What was counted before is named.
+    Expired(Option<AttemptKey>, UserId),
     /// The password was right, but is not stored any more.
     Overtaken(Option<AttemptKey>, UserId),
 }
@@ -96,6 +107,7 @@ impl Sessions {
         }
         match attempt {
             Attempt::Started(started) => Ok(*started),
+            Attempt::Expired(counted, user) => self.ask_for_new_password(counted.as_ref(), user, &cmd, now).await,
             Attempt::Refused(key, known, why) => self.refuse_log_in(key, known, why, cmd.origin).await,
             Attempt::Overtaken(key, known) => {
                 self.refuse_log_in(key, Some(known), Refusal::WrongPassword, cmd.origin).await
@@ -113,15 +125,13 @@ impl Sessions {
         let matched = match self.hasher.verify(&cmd.password, stored.as_ref()).await {
             Err(HashError::Overloaded) => {
                 // Nobody has looked at the password: the attempt is still free.
-                if let (Some(key), Some(seen)) = (&key, seen) {
-                    self.attempts.give_back(&*self.store, key, seen, now).await?;
-                }
+                self.give_back(key.as_ref(), seen, now).await?;
                 return Err(HashError::Overloaded.into());
             }
             matched => matched?,
         };
         let known = user.as_ref().map(|user| user.id);
-        let (user, stored) = match (user, stored) {
+        let (mut user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matched != Match::No && user.status == UserStatus::Active => (user, stored),
             (Some(_), Some(_)) if matched != Match::No => {
                 return Ok(Attempt::Refused(key, known, Refusal::AccountDisabled));
@@ -129,13 +139,25 @@ impl Sessions {
             (Some(_), _) => return Ok(Attempt::Refused(key, known, Refusal::WrongPassword)),
             (None, _) => return Ok(Attempt::Refused(key, None, Refusal::UnknownAccount)),
         };
+        let chosen = match &cmd.new_password {
+            None if user.must_change_password => return Ok(Attempt::Expired(key.filter(|_| seen.is_some()), user.id)),
+            None => None,
+            Some(new) => match self.choose(cmd, new, &user).await {
+                Err(refused) => {
+                    // The password that was looked at was right.
+                    self.give_back(key.as_ref(), seen, now).await?;
+                    return Err(refused);
+                }
+                chosen => Some(chosen?),
+            },
+        };
         let upgraded = match matched {
-            Match::YesButStale => match self.hasher.hash(&cmd.password).await {
+            Match::YesButStale if chosen.is_none() => match self.hasher.hash(&cmd.password).await {
                 // The next login has another chance.
                 Err(HashError::Overloaded) => None,
                 upgraded => Some(upgraded?),
             },
-            Match::Yes | Match::No => None,
+            Match::YesButStale | Match::Yes | Match::No => None,
         };
 
         let id = SessionId::new(now, &*self.random);
@@ -156,49 +178,61 @@ impl Sessions {
             revoked: None,
             ip: cmd.origin.ip,
             user_agent: cmd.origin.user_agent.clone(),
+            impersonation: None,
             family: TokenFamily::new(refresh_token.digest),
         };
-        let pair = self.pair(session, refresh_token, None, now)?;
 
+        let user_id = user.id;
         let mut tx = self.store.begin().await?;
-        let act = |action| AuditEntry::new(now, &*self.random, Actor::User(user.id), action, &cmd.origin).on(user.id);
+        let act = |action| AuditEntry::new(now, &*self.random, Actor::User(user_id), action, &cmd.origin).on(user_id);
+        let (mut effects, mut revocations) = (Vec::new(), Vec::new());
+        if let Some(new) = &chosen {
+            let change = Replacement { user: user_id, session: id, old: &stored, new };
+            let Some((changed, ended)) = self.replace_password(&mut *tx, &change, cmd, now).await? else {
+                return Ok(Attempt::Overtaken(key, user_id));
+            };
+            user = changed;
+            effects.extend(ended.effects);
+            revocations.extend(ended.revocations);
+        }
         if let Some(upgraded) = &upgraded {
-            if !tx.credentials().replace(user.id, &stored, upgraded).await? {
-                return Ok(Attempt::Overtaken(key, user.id));
+            if !tx.credentials().replace(user_id, &stored, upgraded).await? {
+                return Ok(Attempt::Overtaken(key, user_id));
             }
             tx.audit().append(act(Action::UpgradePassword).in_session(id)).await?;
         }
-        let proof = upgraded.as_ref().unwrap_or(&stored);
-        let Some(live) = tx.sessions().start(&pair.session, proof).await? else {
-            return Ok(Attempt::Overtaken(key, user.id));
+        let proof = chosen.as_ref().or(upgraded.as_ref()).unwrap_or(&stored);
+        let Some(live) = tx.sessions().start(&session, proof).await? else {
+            return Ok(Attempt::Overtaken(key, user_id));
         };
-        let (owner, replaced) = self.replace(&mut *tx, cmd.replaces, user.id, now).await?;
-        let live = live.saturating_sub(u32::from(owner == user.id && !replaced.is_empty()));
-        let ended = self.make_room(&mut *tx, &pair.session, live).await?;
+        let (owner, replaced) = self.replace(&mut *tx, cmd.replaces, user_id, now).await?;
+        let live = live.saturating_sub(u32::from(owner == user_id && !replaced.is_empty()));
+        let ended = self.make_room(&mut *tx, &session, live).await?;
+        let standing = self.standing_to_tell(&mut *tx, user_id).await?;
         if let (Some(key), Some(_)) = (&key, seen) {
             tx.attempts().clear(key).await?;
         }
-        for (owner, ended) in [(user.id, &ended), (owner, &replaced)] {
+        for (owner, ended) in [(user_id, &ended), (owner, &replaced)] {
             for ended in ended {
                 let end = act(Action::Revoke).on(owner).in_session(ended.grant.as_session());
                 tx.audit().append(end.with(RevocationReason::Displaced.as_str())).await?;
             }
+            effects.extend(revoked_events(owner, ended, RevocationReason::Displaced, &cmd.origin));
+            revocations.extend(ended);
         }
         tx.audit().append(act(Action::LogIn).in_session(id)).await?;
         let event = Event::SessionStarted {
-            user_id: user.id,
+            user_id,
             session_id: id,
             ip: cmd.origin.ip,
             user_agent: cmd.origin.user_agent.clone(),
         };
-        let mut effects = revoked_events(user.id, &ended, RevocationReason::Displaced, &cmd.origin);
-        effects.extend(revoked_events(owner, &replaced, RevocationReason::Displaced, &cmd.origin));
         effects.push(Effect::publish(event, &cmd.origin));
         tx.commit(now, effects).await?;
-        self.revocations.remember(&ended, now);
-        self.revocations.remember(&replaced, now);
+        self.revocations.remember(&revocations, now);
+        let pair = self.pair(session, refresh_token, None, standing.as_ref(), now)?;
         let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
-        let device_token = device.token(user.id, proof, now, self.attempts.mac());
+        let device_token = device.token(user_id, proof, now, self.attempts.mac());
         Ok(Attempt::Started(Box::new(SignedIn { user, pair, device_token })))
     }
 
@@ -244,6 +278,19 @@ impl Sessions {
         let ended = self.policy.revocations(&[replaced], now);
         tx.revocations().add(&ended).await?;
         Ok((old.user, ended))
+    }
+
+    /// Frees the attempt that was let through, if it was one that others waited for.
+    async fn give_back(
+        &self,
+        key: Option<&AttemptKey>,
+        seen: Option<Attempts>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match (key, seen) {
+            (Some(key), Some(seen)) => self.attempts.give_back(&*self.store, key, seen, now).await,
+            _ => Ok(()),
+        }
     }
 
     /// Ends the oldest sessions when there are too many.

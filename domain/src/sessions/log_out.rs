@@ -2,12 +2,13 @@
 
 use crate::Failure;
 use crate::audit::{Action, Actor, AuditEntry};
-use crate::caller::Caller;
+use crate::caller::UserSession;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
+use crate::ports::store::StoreError;
 use crate::secret::SecretString;
 
-use super::{RevocationReason, Revoked, Sessions, revoked_events};
+use super::{EndAll, RevocationReason, Revoked, Sessions, revoked_events};
 
 /// The end of one session.
 #[derive(Clone, Debug)]
@@ -24,9 +25,26 @@ pub struct RevokeSession {
     pub origin: Origin,
 }
 
+/// Why sessions go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LogOutError {
+    /// Somebody acts as the user: only the user ends all sessions.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
+    /// The service could not do it.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for LogOutError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
 impl Sessions {
     /// Ends the session that calls. Logging out twice is fine and announces nothing more.
-    pub async fn log_out(&self, caller: &Caller, origin: Origin) -> Result<(), Failure> {
+    pub async fn log_out(&self, caller: &UserSession, origin: Origin) -> Result<(), Failure> {
         let (user, session, reason) = (caller.user, caller.session, RevocationReason::Logout);
         self.revoke(RevokeSession { user, session, reason, actor: Actor::User(user), origin }).await?;
         Ok(())
@@ -49,18 +67,22 @@ impl Sessions {
         self.refresh_tokens.open(refresh_token).map(|presented| presented.session)
     }
 
-    /// Ends all sessions of the account.
-    pub async fn log_out_everywhere(&self, caller: &Caller, origin: Origin) -> Result<(), Failure> {
+    /// Ends all sessions of the account, and those in which its owner acts as somebody else. Whoever acts as the owner may
+    /// not.
+    pub async fn log_out_everywhere(&self, caller: &UserSession, origin: Origin) -> Result<(), LogOutError> {
+        if caller.impersonation.is_some() || origin.impersonator.is_some() {
+            return Err(LogOutError::Impersonated);
+        }
         let now = self.clock.now();
-        let revoked = Revoked { at: now, reason: RevocationReason::LogoutAll };
+        let (user, actor) = (caller.user, Actor::User(caller.user));
         let mut tx = self.store.begin().await?;
-        let ended = tx.sessions().revoke_all_of(caller.user, None, revoked).await?;
-        let ended = self.policy.revocations(&ended, now);
-        tx.revocations().add(&ended).await?;
-        let act = AuditEntry::new(now, &*self.random, Actor::User(caller.user), Action::RevokeAll, &origin);
-        tx.audit().append(act.on(caller.user).in_session(caller.session)).await?;
-        tx.commit(now, revoked_events(caller.user, &ended, revoked.reason, &origin)).await?;
-        self.revocations.remember(&ended, now);
+        let revoked = Revoked { at: now, reason: RevocationReason::LogoutAll };
+        let all = EndAll { user, keep: None, revoked, actor: &actor, origin: &origin };
+        let ended = all.run(&mut *tx, &self.policy, &*self.random).await?;
+        let act = AuditEntry::new(now, &*self.random, actor, Action::RevokeAll, &origin);
+        tx.audit().append(act.on(user).in_session(caller.session)).await?;
+        tx.commit(now, ended.effects).await?;
+        self.revocations.remember(&ended.revocations, now);
         Ok(())
     }
 

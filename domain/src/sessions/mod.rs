@@ -1,11 +1,13 @@
 //! Sessions: signing in, staying signed in, and the end of it.
 
+mod end_all;
 mod freshness;
 mod known_revocations;
 mod list;
 mod log_in;
 mod log_out;
 mod maintain;
+mod new_password;
 mod refresh;
 mod refresh_token;
 mod revocation;
@@ -16,16 +18,17 @@ use std::sync::Arc;
 
 use crate::accounts::AttemptGuard;
 use crate::ports::ambient::{Clock, Randomness};
-use crate::ports::security::PasswordHasher;
+use crate::ports::security::{PasswordHasher, PasswordPolicy};
 use crate::ports::sessions::RefreshTokenCodec;
 use crate::ports::store::Store;
 use crate::tokens::{AccessTokens, Scope};
 
+pub(crate) use end_all::{EndAll, Ended};
 pub use freshness::{Freshness, Stale};
 pub use known_revocations::KnownRevocations;
 pub use list::ListSessions;
 pub use log_in::{LogIn, LogInError, SignedIn};
-pub use log_out::RevokeSession;
+pub use log_out::{LogOutError, RevokeSession};
 pub use refresh::{ClientRefresh, Refresh, RefreshError, RefreshOutcome};
 pub use refresh_token::{RefreshToken, Rotated, Rotation, TokenDigest};
 pub(crate) use revocation::{outlived, revoked_events};
@@ -41,6 +44,7 @@ use crate::secret::SecretString;
 pub struct Sessions {
     store: Arc<dyn Store>,
     hasher: Arc<dyn PasswordHasher>,
+    passwords: Arc<dyn PasswordPolicy>,
     refresh_tokens: Arc<dyn RefreshTokenCodec>,
     revocations: Arc<KnownRevocations>,
     clock: Arc<dyn Clock>,
@@ -56,6 +60,7 @@ impl Sessions {
     pub fn new(
         store: Arc<dyn Store>,
         hasher: Arc<dyn PasswordHasher>,
+        passwords: Arc<dyn PasswordPolicy>,
         refresh_tokens: Arc<dyn RefreshTokenCodec>,
         revocations: Arc<KnownRevocations>,
         clock: Arc<dyn Clock>,
@@ -64,7 +69,7 @@ impl Sessions {
         attempts: AttemptGuard,
         policy: SessionPolicy,
     ) -> Self {
-        Self { store, hasher, refresh_tokens, revocations, clock, random, access_tokens, attempts, policy }
+        Self { store, hasher, passwords, refresh_tokens, revocations, clock, random, access_tokens, attempts, policy }
     }
 }
 

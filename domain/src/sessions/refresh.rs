@@ -1,9 +1,11 @@
 //! Staying signed in: a refresh token for the next one and a new access token.
 
+use crate::access::{Standing, standing_in};
 use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
+use crate::ids::UserId;
 use crate::origin::Origin;
-use crate::ports::store::{Effect, StoreError};
+use crate::ports::store::{Effect, StoreError, Tx};
 use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
@@ -85,16 +87,27 @@ impl Sessions {
             narrowed = by.scope;
         }
         match tx.sessions().rotate(&rotation).await? {
+            // Whoever acts as somebody else has no refresh token: this one was not given to anybody.
+            Rotated::First(session) | Rotated::Again(session) if session.impersonation.is_some() => {
+                Err(RefreshError::Invalid)
+            }
             Rotated::First(session) => {
+                let standing = self.standing_to_tell(&mut *tx, session.user).await?;
                 let mut effects = Vec::new();
                 if self.policy.announce_refreshes {
                     let event = Event::SessionRefreshed { user_id: session.user, session_id: session.id };
                     effects.push(Effect::publish(event, &cmd.origin));
                 }
                 tx.commit(now, effects).await?;
-                Ok((self.pair(session, successor, narrowed, now)?, RefreshOutcome::Rotated))
+                let pair = self.pair(session, successor, narrowed, standing.as_ref(), now)?;
+                Ok((pair, RefreshOutcome::Rotated))
             }
-            Rotated::Again(session) => Ok((self.pair(session, successor, narrowed, now)?, RefreshOutcome::Replayed)),
+            Rotated::Again(session) => {
+                let standing = self.standing_to_tell(&mut *tx, session.user).await?;
+                drop(tx);
+                let pair = self.pair(session, successor, narrowed, standing.as_ref(), now)?;
+                Ok((pair, RefreshOutcome::Replayed))
+            }
             Rotated::Refused => Err(RefreshError::Invalid),
             Rotated::Reused(session) => {
                 let revoked = Revoked { at: now, reason: RevocationReason::TokenReuse };
@@ -123,15 +136,21 @@ impl Sessions {
         }
     }
 
+    /// What the tokens of an account say of it, read within the unit that issues them, if they say anything.
+    pub(super) async fn standing_to_tell(&self, tx: &mut dyn Tx, user: UserId) -> Result<Option<Standing>, StoreError> {
+        if self.access_tokens.tells_standing() { standing_in(tx, user).await } else { Ok(None) }
+    }
+
     pub(super) fn pair(
         &self,
         session: Session,
         refresh: RefreshToken,
         narrowed: Option<Scope>,
+        standing: Option<&Standing>,
         now: Timestamp,
     ) -> Result<TokenPair, Failure> {
         let scope = narrowed.unwrap_or_else(|| session.scope.clone());
-        let (access_token, access_expires_at) = self.access_tokens.issue_for(&session, scope.clone(), now)?;
+        let (access_token, access_expires_at) = self.access_tokens.issue_for(&session, scope.clone(), standing, now)?;
         Ok(TokenPair {
             access_token,
             scope,

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::caller::Impersonation;
 use crate::ids::{SessionId, UserId};
 use crate::tokens::Scope;
 
@@ -38,6 +39,8 @@ pub struct Session {
     pub ip: Option<IpAddr>,
     /// What the client called itself.
     pub user_agent: Option<String>,
+    /// Who acts as the user, when it is somebody else. Such a session is never refreshed.
+    pub impersonation: Option<Impersonation>,
     /// The refresh tokens of this session.
     pub family: TokenFamily,
 }
@@ -100,10 +103,18 @@ pub enum RevocationReason {
     TokenRevoked,
     /// A newer session took its place: an account has only so many.
     Displaced,
+    /// An administrator ended it.
+    RevokedByAdmin,
+    /// The account was disabled.
+    AccountDisabled,
+    /// The password has to be changed.
+    PasswordExpired,
+    /// Whoever acted as the user may do so no more.
+    ImpersonationEnded,
 }
 
 impl RevocationReason {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::Logout, "logout"),
         (Self::LogoutAll, "logout_all"),
         (Self::RevokedByOwner, "revoked_by_owner"),
@@ -112,6 +123,10 @@ impl RevocationReason {
         (Self::AccountDeleted, "account_deleted"),
         (Self::TokenRevoked, "token_revoked"),
         (Self::Displaced, "displaced"),
+        (Self::RevokedByAdmin, "revoked_by_admin"),
+        (Self::AccountDisabled, "account_disabled"),
+        (Self::PasswordExpired, "password_expired"),
+        (Self::ImpersonationEnded, "impersonation_ended"),
     ];
 
     /// The public name.

@@ -1,6 +1,6 @@
 //! Who presents this access token?
 
-use crate::caller::Caller;
+use crate::caller::UserSession;
 use crate::{Failure, Timestamp};
 
 use super::{Claims, Subject, Tokens};
@@ -27,17 +27,8 @@ impl Tokens {
     }
 
     /// The user behind an access token, as [`identify`](Tokens::identify) finds out.
-    pub fn authenticate(&self, token: &str) -> Result<Caller, AuthenticateError> {
-        let claims = self.identify(token)?;
-        let Subject::User { id, session } = claims.subject else { return Err(AuthenticateError::NotAUser) };
-        Ok(Caller {
-            user: id,
-            session,
-            client_id: claims.client_id,
-            scope: claims.scope,
-            roles: claims.roles.unwrap_or_default(),
-            expires_at: claims.expires_at,
-        })
+    pub fn authenticate(&self, token: &str) -> Result<UserSession, AuthenticateError> {
+        UserSession::of(self.identify(token)?).ok_or(AuthenticateError::NotAUser)
     }
 
     /// What a token says that is genuine, not outlived, and not known to be revoked.

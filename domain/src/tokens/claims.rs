@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::Timestamp;
+use crate::access::{Permission, Permissions};
 use crate::ids::{GrantId, SessionId, TokenId, UserId};
 
 /// The claims of an access token.
@@ -27,6 +28,8 @@ pub struct Claims {
     pub scope: Scope,
     /// `auth_time`: when the user proved who they are. Whole seconds.
     pub authenticated_at: Option<Timestamp>,
+    /// `act` (RFC 8693 §4.1): who acts as the user, when it is somebody else.
+    pub actor: Option<UserId>,
     /// `roles`, when the setting puts them into tokens.
     pub roles: Option<Vec<String>>,
     /// `permissions`, when the setting puts them into tokens.
@@ -99,6 +102,23 @@ impl Scope {
             }
         }
         Ok(Self(values))
+    }
+
+    /// The scope value of a token with which nothing may be changed.
+    pub const READ_ONLY: &str = "read_only";
+
+    /// The scope of a token with which nothing may be changed, and that allows this otherwise.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        if !self.contains(Self::READ_ONLY) {
+            self.0.push(Self::READ_ONLY.to_owned());
+        }
+        self
+    }
+
+    /// What its values name as permissions; the others name none.
+    pub fn permissions(&self) -> Permissions {
+        self.0.iter().filter_map(|value| Permission::parse(value).ok()).collect()
     }
 
     /// Whether `value` is part of it.

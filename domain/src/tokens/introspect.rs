@@ -56,6 +56,8 @@ impl Tokens {
             let mut tx = self.store.begin().await?;
             let session = tx.sessions().by_id(presented.session).await?;
             let live = session.filter(|s| s.is_live(now) && s.family.digest == presented.digest);
+            // Whoever acts as somebody else has no refresh token.
+            let live = live.filter(|session| session.impersonation.is_none());
             return Ok(live.map(|session| ActiveToken::Refresh(Box::new(session))));
         }
         Ok(if hint == Some(TokenKind::Refresh) { access()? } else { None })

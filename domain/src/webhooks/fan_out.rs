@@ -6,10 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::Timestamp;
+use crate::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use crate::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use crate::ports::audit::AuditRepository;
 use crate::ports::clients::ClientRepository;
 use crate::ports::sessions::{RevocationRepository, SessionRepository};
+use crate::ports::stats::StatsRepository;
 use crate::ports::store::{Effect, Store, StoreError, Tx};
 use crate::ports::tokens::KeyRepository;
 use crate::ports::webhooks::WebhookRepository;
@@ -93,6 +95,22 @@ impl Tx for FanOutTx {
 
     fn clients(&mut self) -> &mut dyn ClientRepository {
         self.inner.clients()
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self.inner.roles()
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self.inner.api_keys()
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self.inner.one_time_tokens()
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
+        self.inner.stats()
     }
 
     fn webhooks(&mut self) -> &mut dyn WebhookRepository {

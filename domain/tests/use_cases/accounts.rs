@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use portcullis_domain::Failure;
-use portcullis_domain::accounts::{DeleteAccount, Password, PasswordHash, Register, RegisterError, UserStatus};
+use portcullis_domain::accounts::{DeleteAccountError, Password, PasswordHash, Register, RegisterError, UserStatus};
 use portcullis_domain::event::Event;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::security::{HashError, Match, PasswordHasher};
 use portcullis_domain::sessions::RevocationReason;
 
-use crate::world::{MINUTE, PASSWORD, TRACE, World, email, origin, password, policy, registration, username};
+use crate::world::{MINUTE, PASSWORD, TRACE, World, deletion, email, password, policy, registration, username};
 
 #[tokio::test]
 async fn a_registration_opens_an_account_and_announces_it() {
@@ -148,12 +148,7 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_announced() {
     world.events().await;
     world.clock.advance(MINUTE);
 
-    let gone = world
-        .app
-        .accounts
-        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
-        .await;
-    assert!(gone.expect("a deletion"), "there was an account");
+    world.app.accounts.delete(deletion(user.id)).await.expect("a deletion");
     assert_eq!(world.app.accounts.profile(user.id).await.expect("a look"), None);
     for pair in [&web, &phone] {
         assert_eq!(world.caller(pair), None, "the access token of a deleted account is refused at once");
@@ -178,12 +173,8 @@ async fn a_deleted_account_is_gone_with_its_sessions_and_announced() {
     assert!(matches!(events[3], Event::LoginFailed { user_id: None, .. }), "then the login of nobody");
     assert_eq!(world.publisher.published()[3].delivery.subject, format!("users/{}", user.id));
 
-    let again = world
-        .app
-        .accounts
-        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
-        .await;
-    assert!(!again.expect("a deletion"), "a second deletion finds nobody");
+    let again = world.app.accounts.delete(deletion(user.id)).await;
+    assert!(matches!(again, Err(DeleteAccountError::NotFound)), "a second deletion finds nobody: {again:?}");
     assert_eq!(world.events().await, [], "and announces nothing");
     assert_eq!(world.store.backlog().await.expect("the backlog").waiting, 0);
     let next = world.register("ann").await;

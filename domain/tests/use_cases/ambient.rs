@@ -9,7 +9,10 @@ use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::sessions::{ListSessions, Refresh};
 use portcullis_domain::{App, Timestamp};
 
-use crate::world::{PASSWORD, World, login, origin, password, policy, registration, settings, username};
+use crate::world::{PASSWORD, World, deletion, login, origin, password, policy, registration, settings, username};
+
+/// The password after the change.
+const NEW: &str = "a rather different phrase";
 
 mock! {
     Clock {}
@@ -54,20 +57,17 @@ async fn a_use_case_reads_the_clock_once() {
         user: user.id,
         session: pair.session.id,
         current: password(PASSWORD),
-        new: password("a rather different phrase"),
+        new: password(NEW),
         origin: origin(),
     };
     read_once(&world).accounts.change_password(change).await.expect("a new password");
     let caller = read_once(&world).tokens.authenticate(pair.access_token.expose()).expect("a caller");
     read_once(&world).sessions.log_out(&caller, origin()).await.expect("a logout");
-    let again = read_once(&world).sessions.log_in(login("anna", "a rather different phrase")).await.expect("a session");
+    let again = read_once(&world).sessions.log_in(login("anna", NEW)).await.expect("a session");
     read_once(&world).sessions.log_out_with(&again.pair.refresh_token, origin()).await.expect("a logout");
-    read_once(&world).audit.record(Actor::Operator, Action::ExportHashes, "none").await.expect("an entry");
-    read_once(&world)
-        .accounts
-        .delete(DeleteAccount { user: user.id, session: crate::world::some_session(), origin: origin() })
-        .await
-        .expect("a deletion");
+    read_once(&world).audit.record(Actor::Operator, Action::ExportHashes, "none", &origin()).await.expect("an entry");
+    let own = DeleteAccount { current_password: password(NEW), ..deletion(user.id) };
+    read_once(&world).accounts.delete(own).await.expect("a deletion");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The audit trail as a whole: what is never in it, and how long it is kept.
 
-use portcullis_domain::accounts::{DeleteAccount, UpdateProfile};
+use portcullis_domain::accounts::UpdateProfile;
 use portcullis_domain::app::Settings;
 use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::store::Store;
@@ -8,7 +8,7 @@ use portcullis_domain::sessions::LogIn;
 
 use crate::audit::{NEW, change, update, world};
 use crate::faulty::faulty_world;
-use crate::world::{DAY, MINUTE, PASSWORD, World, email, login, origin, password, policy, registration, settings};
+use crate::world::{DAY, MINUTE, PASSWORD, World, deletion, email, login, origin, password, policy, registration, settings};
 
 #[tokio::test]
 async fn what_was_not_committed_is_not_recorded() {
@@ -34,13 +34,8 @@ async fn what_was_not_committed_is_not_recorded() {
     assert!(app.sessions.log_out(&caller, origin()).await.is_err());
     assert!(app.sessions.log_out_with(&pair.refresh_token, origin()).await.is_err());
     assert!(app.sessions.log_out_everywhere(&caller, origin()).await.is_err());
-    assert!(
-        app.accounts
-            .delete(DeleteAccount { user: ann.id, session: crate::world::some_session(), origin: origin() })
-            .await
-            .is_err()
-    );
-    assert!(app.audit.record(Actor::Operator, Action::ExportHashes, "none").await.is_err());
+    assert!(app.accounts.delete(deletion(ann.id)).await.is_err());
+    assert!(app.audit.record(Actor::Operator, Action::ExportHashes, "none", &origin()).await.is_err());
     assert_eq!(world.acts().await, [], "what was not committed is not on record");
     assert_eq!(world.events().await, [], "nor announced");
     assert_eq!(world.session(pair.session.id).await, before, "nor has it happened");
@@ -124,7 +119,7 @@ async fn the_trail_is_kept_for_its_retention_and_no_longer() {
     world.acts().await;
     for day in 0..10 {
         let detail = format!("day {day}");
-        world.app.audit.record(Actor::Operator, Action::ExportHashes, &detail).await.expect("an entry");
+        world.app.audit.record(Actor::Operator, Action::ExportHashes, &detail, &origin()).await.expect("an entry");
         world.clock.advance(DAY);
     }
     assert_eq!(world.app.audit.purge().await.expect("a purge"), 0, "nothing is old enough");
@@ -139,7 +134,7 @@ async fn the_trail_is_kept_for_its_retention_and_no_longer() {
 async fn purging_the_trail_goes_on_until_all_is_gone() {
     let world = World::new().await;
     for _ in 0..2_100 {
-        world.app.audit.record(Actor::Operator, Action::ExportHashes, "again").await.expect("an entry");
+        world.app.audit.record(Actor::Operator, Action::ExportHashes, "again", &origin()).await.expect("an entry");
     }
     world.clock.advance(401 * DAY);
     assert_eq!(world.app.audit.purge().await.expect("a purge"), 2_101, "in batches, but all");

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use portcullis_domain::audit::{Action, Actor, Outcome};
+use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{Client, ClientToken, GrantError};
 use portcullis_domain::event::Event;
 use portcullis_domain::sessions::{ClientRefresh, Refresh, RefreshError, RefreshOutcome, TokenPair};
@@ -153,7 +154,7 @@ async fn with_a_client_its_tokens_end_and_nobody_elses() {
     let elsewhere = replica(&world, None);
     let last = elsewhere.learn(None).await.expect("a look");
     let (dead, alive) = (granted(&world, &orders).await, granted(&world, &billing).await);
-    world.app.clients.delete(&id("orders"), Actor::Operator, &origin()).await.expect("the end of a client");
+    world.app.clients.delete(&Caller::operator(), &id("orders"), &origin()).await.expect("the end of a client");
     assert_eq!(said(&world.app, &dead), None);
     assert!(said(&world.app, &alive).is_some() && world.caller(&pair).is_some());
     elsewhere.learn(Some(last)).await.expect("a look");

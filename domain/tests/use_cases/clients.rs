@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_domain::app::Settings;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, Outcome, Refusal};
+use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{ChangeClientError, Client, ClientId, CreateClient, CreateClientError, RotateSecret};
 use portcullis_domain::event::Event;
 use portcullis_domain::ports::store::Store;
@@ -26,7 +27,7 @@ pub(crate) fn wanted(name: &str, scope: &str) -> CreateClient {
         id: Some(id(name)),
         name: None,
         scope: Scope::parse(scope).expect("a scope"),
-        actor: Actor::Operator,
+        caller: Caller::operator(),
         origin: origin(),
     }
 }
@@ -53,12 +54,12 @@ async fn proves(app: &App, name: &str, secret: &str) -> bool {
 }
 
 async fn rotate(app: &App, name: &str, overlap: Duration) -> Result<String, ChangeClientError> {
-    let cmd = RotateSecret { client: id(name), overlap, actor: Actor::Operator, origin: origin() };
+    let cmd = RotateSecret { client: id(name), overlap, caller: Caller::operator(), origin: origin() };
     app.clients.rotate_secret(cmd).await.map(|secret| secret.expose().to_owned())
 }
 
 async fn delete(app: &App, name: &str) -> Result<(), ChangeClientError> {
-    app.clients.delete(&id(name), Actor::Operator, &origin()).await
+    app.clients.delete(&Caller::operator(), &id(name), &origin()).await
 }
 
 fn entry(entry: &AuditEntry) -> (Actor, Action, Outcome, Option<&str>) {
@@ -89,7 +90,7 @@ async fn a_new_client_proves_itself_with_the_secret_that_is_told_once_a077() {
     let acts = world.acts().await;
     let created = (Actor::Operator, Action::CreateClient, Outcome::Success, Some("orders"));
     assert_eq!(acts.iter().map(entry).collect::<Vec<_>>(), [created]);
-    assert_eq!(world.app.clients.list().await.expect("a list"), [client]);
+    assert_eq!(world.app.clients.list(&Caller::operator()).await.expect("a list"), [client]);
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn an_id_is_given_once_and_reserved_ones_never() {
     assert!(matches!(again().await, Err(CreateClientError::Taken(_))), "not even after its client was deleted");
     let reserved = world.app.clients.create(wanted("web", "")).await;
     assert!(matches!(reserved, Err(CreateClientError::Reserved(_))), "{reserved:?}");
-    assert_eq!(world.app.clients.list().await.expect("a list"), []);
+    assert_eq!(world.app.clients.list(&Caller::operator()).await.expect("a list"), []);
 }
 
 #[tokio::test]
@@ -224,7 +225,7 @@ async fn a_deleted_client_proves_itself_no_more() {
     }
     let gone = stored(&world, "orders").await.expect("the row stays");
     assert_eq!((gone.deleted_at, gone.previous), (Some(world.now()), None));
-    assert_eq!(world.app.clients.list().await.expect("a list"), []);
+    assert_eq!(world.app.clients.list(&Caller::operator()).await.expect("a list"), []);
 }
 
 #[tokio::test]
@@ -364,6 +365,6 @@ async fn what_was_not_committed_has_not_happened_to_a_client() {
     assert!(matches!(delete(&world.app, "orders").await, Err(ChangeClientError::Failure(_))));
     fault.set(false);
     assert!(proves(&world.app, "orders", &secret).await);
-    assert_eq!(world.app.clients.list().await.expect("a list"), [before]);
+    assert_eq!(world.app.clients.list(&Caller::operator()).await.expect("a list"), [before]);
     assert_eq!((world.events().await, world.acts().await), (Vec::new(), Vec::new()));
 }

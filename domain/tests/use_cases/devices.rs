@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::App;
-use portcullis_domain::accounts::DeleteAccount;
 use portcullis_domain::sessions::{LogIn, LogInError, SignedIn};
 use portcullis_memory::ToyMac;
 
 use crate::attempts::exhaust;
-use crate::world::{ATTEMPTS, HOUR, MINUTE, PASSWORD, SECOND, World, login, origin, policy, settings};
+use crate::world::{ATTEMPTS, HOUR, MINUTE, PASSWORD, SECOND, World, deletion, login, policy, settings};
 
 const MICRO: Duration = Duration::from_micros(1);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -232,8 +231,7 @@ async fn a_device_of_a_deleted_account_is_not_known_to_the_next_owner_of_the_nam
     let world = World::new().await;
     let ann = world.register("ann").await;
     let token = device(&world, "ann").await;
-    let cmd = DeleteAccount { user: ann.id, session: crate::world::some_session(), origin: origin() };
-    assert!(world.app.accounts.delete(cmd).await.expect("a deletion"));
+    world.app.accounts.delete(deletion(ann.id)).await.expect("a deletion");
     world.register("ann").await;
     exhaust(&world, "ann").await;
     assert!(waits(&world.try_from_device("ann", PASSWORD, Some(&token)).await));

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
+use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
@@ -111,6 +113,26 @@ impl Tx for FaultyTx {
     fn clients(&mut self) -> &mut dyn ClientRepository {
         self.fault.note("clients");
         self.inner.clients()
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self.fault.note("roles");
+        self.inner.roles()
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self.fault.note("api_keys");
+        self.inner.api_keys()
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self.fault.note("one_time_tokens");
+        self.inner.one_time_tokens()
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
+        self.fault.note("stats");
+        self.inner.stats()
     }
 
     fn webhooks(&mut self) -> &mut dyn WebhookRepository {

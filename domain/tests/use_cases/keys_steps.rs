@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
@@ -99,6 +101,22 @@ impl Tx for Unit {
 
     fn clients(&mut self) -> &mut dyn ClientRepository {
         self.0.clients()
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self.0.roles()
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self.0.api_keys()
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self.0.one_time_tokens()
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
+        self.0.stats()
     }
 
     fn webhooks(&mut self) -> &mut dyn WebhookRepository {

@@ -29,6 +29,28 @@ fn spellings_of_one_address_have_one_key_a014_b22() {
 }
 
 #[test]
+fn the_beginning_of_a_name_is_searched_in_its_canonical_form() {
+    for (typed, key) in [
+        ("Ann@", "ann@"),
+        ("ANN@Example.C", "ann@example.c"),
+        ("\u{FF41}nn", "ann"),
+        ("ann@b\u{FC}cher.example", "ann@xn--bcher-kva.example"),
+        ("100%_of*", "100%_of*"),
+    ] {
+        assert_eq!(Email::key_prefix(typed).as_deref(), Ok(key));
+    }
+    for wrong in ["", "a b", "a\0", "a\nb"] {
+        assert_eq!(Email::key_prefix(wrong), Err(EmailError::Malformed), "{wrong:?}");
+    }
+    assert_eq!(Email::key_prefix(&"a".repeat(2_000)), Err(EmailError::TooLong));
+    assert_eq!(Username::key_prefix("Ad").as_deref(), Ok("ad"));
+    assert_eq!(Username::key_prefix("admin").as_deref(), Ok("admin"));
+    assert_eq!(Username::key_prefix("a%"), Err(UsernameError::Malformed));
+    assert_eq!(Username::key_prefix(" "), Err(UsernameError::TooShort));
+    assert_eq!(Username::key_prefix(&"a".repeat(65)), Err(UsernameError::TooLong));
+}
+
+#[test]
 fn different_addresses_have_different_keys() {
     let keys: std::collections::HashSet<_> = [
         "ann@example.com",

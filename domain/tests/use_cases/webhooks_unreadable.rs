@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::Actor;
 use portcullis_domain::ids::WebhookId;
+use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, SessionRepository};
+use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
@@ -77,6 +79,22 @@ impl Tx for DamagedTx {
 
     fn clients(&mut self) -> &mut dyn ClientRepository {
         self.inner.clients()
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self.inner.roles()
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self.inner.api_keys()
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self.inner.one_time_tokens()
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
+        self.inner.stats()
     }
 
     fn webhooks(&mut self) -> &mut dyn WebhookRepository {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, pin_mut};
-use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::GrantId;
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::sessions::{Cursor, NotACursor, RevocationLog, Withdrawal, Withdrawn};
@@ -60,7 +60,7 @@ async fn every_kind_is_told() {
     let target = world.app.tokens.revocation_target(token.access_token.expose()).await.expect("an answer");
     let Some(RevocationTarget::Token(claims)) = target else { panic!("{target:?}") };
     world.app.clients.revoke_token(&claims, &origin()).await.expect("a revocation");
-    world.app.clients.delete(&id("orders"), Actor::Operator, &origin()).await.expect("the end of a client");
+    world.app.clients.delete(&Caller::operator(), &id("orders"), &origin()).await.expect("the end of a client");
     let session = ended(&world, "ann").await;
     let expected = [Withdrawn::Grant(claims.id.into()), Withdrawn::Client("orders".to_owned()), session];
     let told = news(&world.app, None);
@@ -78,7 +78,7 @@ async fn every_kind_is_told() {
 async fn what_no_token_can_outlive_is_not_told() {
     let world = World::new().await;
     let (_, _) = client(&world, "orders", "").await;
-    world.app.clients.delete(&id("orders"), Actor::Operator, &origin()).await.expect("the end of a client");
+    world.app.clients.delete(&Caller::operator(), &id("orders"), &origin()).await.expect("the end of a client");
     ended(&world, "ann").await;
     let cursor = news(&replica(&world, None), None).cursor;
     world.clock.advance(16 * MINUTE - MICRO);
@@ -255,7 +255,7 @@ async fn a_reader_of_another_replica_waits_too_while_there_is_no_news() {
 async fn an_old_look_that_finds_only_what_is_over_wakes_nobody() {
     let world = World::new().await;
     client(&world, "orders", "").await;
-    world.app.clients.delete(&id("orders"), Actor::Operator, &origin()).await.expect("the end of a client");
+    world.app.clients.delete(&Caller::operator(), &id("orders"), &origin()).await.expect("the end of a client");
     world.clock.advance(HOUR);
     world.app.learn(None).await.expect("a look");
     let cursor = news(&world.app, None).cursor;

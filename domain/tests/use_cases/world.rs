@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use portcullis_domain::accounts::{AttemptPolicy, Email, LoginName, Password, PasswordHash, Register, User, Username};
+use portcullis_domain::accounts::{AttemptPolicy, DeleteAccount, Email, LoginName, Password, PasswordHash, Register, User, Username};
 use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
-use portcullis_domain::caller::Caller;
+use portcullis_domain::caller::UserSession;
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::{AuditId, SessionId};
+use portcullis_domain::ids::{AuditId, SessionId, UserId};
 use portcullis_domain::origin::Origin;
 use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::security::{HashImport, HashRefused};
@@ -70,6 +70,9 @@ pub(crate) fn settings(sessions: SessionPolicy) -> Settings {
         attempts: ATTEMPTS,
         staleness: None,
         keys: KeySchedule { every: Some(90 * DAY), ahead: DAY },
+        first_party_client: "web".to_owned(),
+        roles_in_tokens: false,
+        permissions_in_tokens: false,
         reserved_clients: vec!["web".to_owned()],
         audit_retention: 400 * DAY,
     }
@@ -122,6 +125,8 @@ impl World {
         change(&mut ports);
         let app = App::new(ports.clone(), settings);
         app.tokens.open_keys(&[Algorithm::Es256]).await.expect("the first key is made");
+        app.access.seed(&[]).await.expect("the roles that are always there");
+        app.access.seed(&[]).await.expect("the roles that are always there");
         let relay = Relay::new(store.clone(), publisher.clone(), clock.clone(), RelaySettings::default());
         let (seen, read) = (AtomicUsize::new(0), Mutex::default());
         Self { app, relay, ports, store, clock, hasher, publisher, revocations, webhooks, seen, read }
@@ -200,7 +205,7 @@ impl World {
         self.refresh(pair).await.expect("a live refresh token is rotated").0
     }
 
-    pub(crate) fn caller(&self, pair: &TokenPair) -> Option<Caller> {
+    pub(crate) fn caller(&self, pair: &TokenPair) -> Option<UserSession> {
         match self.app.tokens.authenticate(pair.access_token.expose()) {
             Ok(caller) => Some(caller),
             Err(AuthenticateError::Unauthenticated) => None,
@@ -210,8 +215,14 @@ impl World {
     }
 
     /// The caller of a pair whose access token is good.
-    pub(crate) fn calls(&self, pair: &TokenPair) -> Caller {
+    pub(crate) fn calls(&self, pair: &TokenPair) -> UserSession {
         self.caller(pair).expect("a fresh access token authenticates")
+    }
+
+    /// The account with this username, as it is stored.
+    pub(crate) async fn find(&self, name: &str) -> User {
+        let mut tx = self.store.begin().await.expect("a unit of work");
+        tx.users().by_username(&username(name)).await.expect("a look").expect("an account of that name")
     }
 
     pub(crate) async fn session(&self, id: SessionId) -> Option<Session> {
@@ -263,6 +274,7 @@ pub(crate) fn origin() -> Origin {
         user_agent: Some("test/1.0".to_owned()),
         request_id: Some("01hzy-request".to_owned()),
         traceparent: Some(TRACE.to_owned()),
+        impersonator: None,
     }
 }
 
@@ -295,8 +307,14 @@ pub(crate) fn login(name: &str, with: &str) -> LogIn {
         scope: Scope::parse("openid profile").expect("a scope"),
         device_token: None,
         replaces: None,
+        new_password: None,
         origin: origin(),
     }
+}
+
+/// The end of an account, by somebody who knows its password.
+pub(crate) fn deletion(user: UserId) -> DeleteAccount {
+    DeleteAccount { user, session: some_session(), current_password: password(PASSWORD), origin: origin() }
 }
 
 /// The session of somebody for whom it does not matter which.

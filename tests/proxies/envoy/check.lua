@@ -50,6 +50,8 @@ local spoofed = {
   ["x-auth-client-id"] = "a client",
   ["x-auth-scopes"] = "*",
   ["x-auth-roles"] = "admin",
+  ["x-auth-actor-id"] = "an admin",
+  ["x-forwarded-method"] = "GET",
   ["content-type"] = "text/plain",
 }
 
@@ -68,11 +70,19 @@ assert(left["x-auth-user-id"] == "ada" and left["x-auth-session-id"] == "one")
 assert(left["x-auth-client-id"] == "portcullis" and left["x-auth-scopes"] == "account" and left["x-auth-roles"] == "")
 assert(left[":method"] == "POST" and left[":path"] == "/orders?page=2" and left["content-type"] == "text/plain")
 assert(left["authorization"] == nil and left["set-cookie"] == nil)
+assert(left["x-auth-actor-id"] == nil)
+assert(asked["x-forwarded-method"] == "POST", "what the request is, not what the client says")
 
 -- A client's token names no user.
 left, told = play(spoofed, { [":status"] = "204", ["x-auth-client-id"] = "orders", ["x-auth-scopes"] = "" })
 assert(told == nil and left["x-auth-client-id"] == "orders")
 assert(left["x-auth-user-id"] == nil and left["x-auth-session-id"] == nil and left["x-auth-roles"] == nil)
+
+-- An API key is passed on to the check, and kept from the app.
+local with_key = { [":method"] = "GET", ["x-api-key"] = "pk_1", ["x-auth-client-id"] = "spoofed" }
+left, told, asked = play(with_key, { [":status"] = "204", ["x-auth-user-id"] = "ada", ["x-auth-client-id"] = "one" })
+assert(told == nil and asked["x-api-key"] == "pk_1" and left["x-api-key"] == nil)
+assert(left["x-auth-client-id"] == "one" and left["x-auth-user-id"] == "ada")
 
 -- Cookies: always with what changes nothing, else only from the app's own pages.
 for _, row in ipairs({
@@ -95,8 +105,13 @@ _, told = play(spoofed, {
 assert(told.headers[":status"] == "401" and told.headers["www-authenticate"] == "Bearer" and told.body == "{}")
 assert(told.headers["content-type"] == "application/problem+json" and told.headers["set-cookie"] == nil)
 
+for _, status in ipairs({ "403", "429" }) do
+  _, told = play(spoofed, { [":status"] = status, ["retry-after"] = "7" }, "{}")
+  assert(told.headers[":status"] == status and told.headers["retry-after"] == "7" and told.body == "{}", status)
+end
+
 -- Anything else closes the door: 200 is no answer that Portcullis gives.
-for _, status in ipairs({ "200", "302", "403", "404", "429", "500", "503" }) do
+for _, status in ipairs({ "200", "302", "400", "404", "500", "503" }) do
   _, told = play(spoofed, { [":status"] = status, ["x-auth-user-id"] = "ada" }, "text")
   assert(told.headers[":status"] == "503" and told.body == "", status)
 end

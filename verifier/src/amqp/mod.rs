@@ -29,7 +29,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Listens to the issuer's events with an exclusive queue of its own, bound to `session.revoked`, `token.revoked`,
-/// `client.deleted`, `user.*` and `keys.*` on the exchange. The queue goes with the connection, so nothing piles up at the broker for a service that is gone.
+/// `client.deleted`, `user.*`, `role.*` and `keys.*` on the exchange. The queue goes with the connection, so nothing piles
+/// up at the broker for a service that is gone.
 ///
 /// It connects again by itself. What is said while it is away is lost: the gap is reported ([`FeedStatus`]) until every
 /// token that was issued before the reconnection has expired, and [`Staleness`] decides about those tokens. The same

@@ -17,7 +17,7 @@ use crate::revocations::FeedSink;
 /// For TCP, TLS, login and declarations together.
 const OPENING: Duration = Duration::from_secs(10);
 /// What revokes something, or changes keys.
-const ROUTES: [&str; 5] = ["session.revoked", "token.revoked", "client.deleted", "user.*", "keys.*"];
+const ROUTES: [&str; 6] = ["session.revoked", "token.revoked", "client.deleted", "user.*", "role.*", "keys.*"];
 
 /// How a session went.
 pub(crate) struct Ended {

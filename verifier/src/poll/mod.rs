@@ -29,6 +29,9 @@ use listening::Listening;
 /// replica of the issuer to another: nothing is missed, not before the start and not while the issuer is away. What is
 /// away too long is a matter of [`Staleness`](crate::Staleness).
 ///
+/// It tells of what was revoked, not of changed roles: what a token says of roles and permissions then holds until it
+/// expires, unless the service hears of changes in another way ([`Verifier::sink`](crate::Verifier::sink)).
+///
 /// The service needs a client of its own at the issuer (`portcullis clients create`).
 pub struct PollFeed {
     endpoint: Endpoint,

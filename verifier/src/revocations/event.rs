@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::instant::any_rfc3339;
+use crate::instant::{any_rfc3339, any_rfc3339_millis};
 
 /// An event that should change something could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,16 @@ pub(crate) enum News {
     Subject {
         subject: String,
         issued_by: i64,
+    },
+    /// The roles of this user changed; when, in milliseconds.
+    RolesOf {
+        user: String,
+        at: i64,
+    },
+    /// This role changed, or is gone; when, in milliseconds.
+    Role {
+        role: String,
+        at: i64,
     },
     Keys,
     KeyWithdrawn {
@@ -68,6 +78,11 @@ struct User {
 }
 
 #[derive(Deserialize)]
+struct Role {
+    role: String,
+}
+
+#[derive(Deserialize)]
 struct KeyRevoked {
     kid: String,
 }
@@ -97,6 +112,10 @@ pub(crate) fn read(json: &[u8], issuer: &str) -> Result<News, UnreadableEvent> {
         "portcullis.user.disabled.v1" => {
             Ok(News::Subject { subject: of::<User>(data)?.user_id, issued_by: instant(&time)? })
         }
+        "portcullis.user.roles_changed.v1" => Ok(News::RolesOf { user: of::<User>(data)?.user_id, at: millis(&time)? }),
+        "portcullis.role.updated.v1" | "portcullis.role.deleted.v1" => {
+            Ok(News::Role { role: of::<Role>(data)?.role, at: millis(&time)? })
+        }
         "portcullis.keys.revoked.v1" => Ok(News::KeyWithdrawn { kid: of::<KeyRevoked>(data)?.kid }),
         keys if keys.starts_with("portcullis.keys.") => Ok(News::Keys),
         _ => Ok(News::Nothing),
@@ -114,6 +133,10 @@ fn end(text: &str) -> Result<i64, UnreadableEvent> {
 
 fn instant(text: &str) -> Result<i64, UnreadableEvent> {
     any_rfc3339(text).ok_or(UnreadableEvent)
+}
+
+fn millis(text: &str) -> Result<i64, UnreadableEvent> {
+    any_rfc3339_millis(text).ok_or(UnreadableEvent)
 }
 
 #[cfg(test)]
@@ -157,6 +180,22 @@ mod tests {
                 json!({"user_id": "u"}),
                 News::Subject { subject: "u".into(), issued_by: at },
             ),
+            (
+                "portcullis.user.roles_changed.v1",
+                json!({"user_id": "u", "roles": ["user"]}),
+                News::RolesOf { user: "u".into(), at: at * 1_000 + 500 },
+            ),
+            (
+                "portcullis.role.updated.v1",
+                json!({"role": "clerk", "permissions": []}),
+                News::Role { role: "clerk".into(), at: at * 1_000 + 500 },
+            ),
+            (
+                "portcullis.role.deleted.v1",
+                json!({"role": "clerk"}),
+                News::Role { role: "clerk".into(), at: at * 1_000 + 500 },
+            ),
+            ("portcullis.role.created.v1", json!({"role": "clerk", "permissions": []}), News::Nothing),
             ("portcullis.keys.rotated.v1", json!({"anything": 1}), News::Keys),
             ("portcullis.keys.published.v1", json!(null), News::Keys),
             ("portcullis.keys.revoked.v1", json!({"kid": "k"}), News::KeyWithdrawn { kid: "k".into() }),
@@ -186,6 +225,9 @@ mod tests {
             ("portcullis.client.deleted.v1", json!({"client_id": "c", "until": 1})),
             ("portcullis.user.deleted.v1", json!({})),
             ("portcullis.user.disabled.v1", json!(null)),
+            ("portcullis.user.roles_changed.v1", json!({"roles": []})),
+            ("portcullis.role.updated.v1", json!({"permissions": []})),
+            ("portcullis.role.deleted.v1", json!({"role": 1})),
             ("portcullis.keys.revoked.v1", json!({})),
         ] {
             assert_eq!(news(&event(kind, &data)), Err(UnreadableEvent), "{kind}");

@@ -9,6 +9,9 @@ use super::{Revocations, Staleness};
 use crate::clock::{Clock, seconds};
 use crate::keys::Keyring;
 
+/// The longest, in milliseconds, that a token of before a change is expected to be in the making after it.
+const IN_THE_MAKING: i64 = 10_000;
+
 /// A source of revocations.
 ///
 /// One that can say what happened while it was away calls [`FeedSink::caught_up`] when it has; one that cannot calls
@@ -67,6 +70,31 @@ impl FeedSink {
         self.revocations.revoke_subject(subject, issued_by, self.now());
     }
 
+    /// The roles of `user` changed at `at` (milliseconds since 1970, by the issuer's clock): tokens that say something of
+    /// roles or permissions and were issued before are refused ([`Rejected::RolesChanged`]), those of whoever acts as
+    /// somebody else in the name of `user` included. Tokens that say nothing of them are not concerned.
+    ///
+    /// [`Rejected::RolesChanged`]: crate::Rejected::RolesChanged
+    pub fn change_roles_of(&self, user: &str, at: i64) {
+        self.revocations.change_roles_of(user, self.cut(at), self.now());
+    }
+
+    /// The role `role` changed, or was deleted, at `at` (milliseconds since 1970, by the issuer's clock): tokens that name
+    /// it, or say what is allowed without naming roles, and were issued before are refused
+    /// ([`Rejected::RolesChanged`]). Of `user`, which every account has, all tokens that say something.
+    ///
+    /// [`Rejected::RolesChanged`]: crate::Rejected::RolesChanged
+    pub fn change_role(&self, role: &str, at: i64) {
+        self.revocations.change_role(role, self.cut(at), self.now());
+    }
+
+    /// A token that was in the making when the change was made may still tell of how it was: those that were issued
+    /// before the change was heard count as well, for a moment.
+    fn cut(&self, at: i64) -> i64 {
+        let now = i64::try_from(self.clock.now().as_millis()).unwrap_or(i64::MAX);
+        now.clamp(at, at.saturating_add(IN_THE_MAKING))
+    }
+
     /// A key must not be trusted any more: its tokens are refused from here on, and it never comes back.
     pub fn withdraw_key(&self, kid: &str) {
         if self.keyring.withdraw(kid) {
@@ -92,6 +120,8 @@ impl FeedSink {
             News::Grant { id, until } => self.revoke_grant(&id, until),
             News::Client { id, until } => self.revoke_client(&id, until),
             News::Subject { subject, issued_by } => self.revoke_subject(&subject, issued_by),
+            News::RolesOf { user, at } => self.change_roles_of(&user, at),
+            News::Role { role, at } => self.change_role(&role, at),
             News::Keys => self.fetch_keys(),
             News::KeyWithdrawn { kid } => self.withdraw_key(&kid),
         }

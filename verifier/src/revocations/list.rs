@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::role_changes::RoleChanges;
 use crate::claims::Body;
+use crate::rejected::Rejected;
 
 /// As many may be out of date before somebody looks.
 const FEW: usize = 1024;
@@ -17,6 +19,7 @@ pub(crate) struct List {
     /// Clients, by the `client_id` of the tokens that they got in their own name.
     clients: Ends,
     subjects: HashMap<Box<str>, Cut>,
+    role_changes: RoleChanges,
     /// How many there may be before the next look for those that are over.
     next_look: usize,
 }
@@ -45,18 +48,39 @@ impl List {
         self.tidy(now);
     }
 
-    pub(crate) fn has(&self, token: &Body) -> bool {
+    pub(crate) fn change_roles_of(&mut self, user: &str, issued_by: i64, until: i64, now: i64) {
+        self.role_changes.user(user, issued_by, until);
+        self.tidy(now);
+    }
+
+    pub(crate) fn change_role(&mut self, role: &str, issued_by: i64, until: i64, now: i64) {
+        self.role_changes.role(role, issued_by, until);
+        self.tidy(now);
+    }
+
+    /// Whether the token still holds.
+    pub(crate) fn verdict(&self, token: &Body) -> Result<(), Rejected> {
+        if self.has(token) {
+            return Err(Rejected::Revoked);
+        }
+        if self.role_changes.concern(token) { Err(Rejected::RolesChanged) } else { Ok(()) }
+    }
+
+    fn has(&self, token: &Body) -> bool {
         let of_its_own = || match token.session.as_deref() {
             Some(session) => self.grants.contains_key(session),
             None => self.clients.contains_key(token.client_id.as_str()),
         };
+        let is_cut = |id: &str| self.subjects.get(id).is_some_and(|cut| token.issued_at <= cut.issued_by);
         self.grants.contains_key(token.id.as_str())
             || of_its_own()
-            || self.subjects.get(token.subject.as_str()).is_some_and(|cut| token.issued_at <= cut.issued_by)
+            || is_cut(&token.subject)
+            // Whoever may not be served does not act as somebody else either.
+            || token.actor.as_deref().is_some_and(is_cut)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.grants.len() + self.clients.len() + self.subjects.len()
+        self.grants.len() + self.clients.len() + self.subjects.len() + self.role_changes.len()
     }
 
     /// Forgets what is over, whenever the list has doubled: each entry pays for a look or two.
@@ -67,6 +91,7 @@ impl List {
         self.grants.retain(|_, until| *until > now);
         self.clients.retain(|_, until| *until > now);
         self.subjects.retain(|_, cut| cut.until > now);
+        self.role_changes.tidy(now);
         self.next_look = self.len().saturating_mul(2);
     }
 }
@@ -100,6 +125,19 @@ mod tests {
         assert!(list.has(&token("t", "u", 10)));
         assert!(!list.has(&token("t", "u", 11)));
         assert!(!list.has(&token("u", "s", 0)));
+        let by = |actor: &str| Body { actor: Some(actor.into()), ..token("t", "x", 10) };
+        assert!(list.has(&by("u")) && !list.has(&by("v")), "whoever is gone acts as nobody");
+    }
+
+    #[test]
+    fn a_token_that_is_revoked_is_not_worth_a_refresh() {
+        let mut list = List::default();
+        list.change_roles_of("u", 10_000, 900, 0);
+        list.revoke_grant("s", 900, 0);
+        let roles = |session| Body { roles: Some(vec![]), ..token(session, "u", 10) };
+        assert_eq!(list.verdict(&roles("s")), Err(Rejected::Revoked));
+        assert_eq!(list.verdict(&roles("t")), Err(Rejected::RolesChanged));
+        assert_eq!(list.verdict(&token("t", "u", 10)), Ok(()));
     }
 
     #[test]
@@ -132,16 +170,17 @@ mod tests {
     #[test]
     fn memory_is_bounded_by_the_life_of_tokens() {
         let mut list = List::default();
-        // A thousand revocations of each kind a second, each good for a minute, for ten minutes.
+        // A thousand revocations and changes of each kind a second, each good for a minute, for ten minutes.
         for now in 0..600 {
             for one in 0..1000 {
                 let id = format!("{now}/{one}");
                 list.revoke_grant(&id, now + 60, now);
                 list.revoke_client(&id, now + 60, now);
                 list.revoke_subject(&id, now, now + 60, now);
+                list.change_roles_of(&id, now, now + 60, now);
             }
         }
-        assert!(list.len() <= 2 * 60 * 3000 + FEW, "{}", list.len());
+        assert!(list.len() <= 2 * 60 * 4000 + FEW, "{}", list.len());
         assert!(list.has(&token("599/0", "", 0)) && list.has(&token("", "540/999", 0)));
         assert!(list.has(&client_token("", "540/999")));
         list.revoke_grant("over", 600, 600);

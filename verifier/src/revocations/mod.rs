@@ -5,6 +5,7 @@ mod feed;
 mod hearing;
 mod list;
 mod manual;
+mod role_changes;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -57,6 +58,18 @@ impl Revocations {
         self.change(|list| list.revoke_subject(subject, issued_by, self.horizon(now), now));
     }
 
+    /// Refuses the tokens of `user`, or of whoever acts as one in its name, that say something of roles or permissions
+    /// and were issued at `issued_by` (milliseconds) or before.
+    pub(crate) fn change_roles_of(&self, user: &str, issued_by: i64, now: i64) {
+        self.change(|list| list.change_roles_of(user, issued_by, self.horizon(now), now));
+    }
+
+    /// Refuses the tokens that say something of this role, or of permissions by unnamed roles, and were issued at
+    /// `issued_by` (milliseconds) or before.
+    pub(crate) fn change_role(&self, role: &str, issued_by: i64, now: i64) {
+        self.change(|list| list.change_role(role, issued_by, self.horizon(now), now));
+    }
+
     /// No longer than any token lives, whatever somebody says.
     fn end(&self, until: i64, now: i64) -> i64 {
         until.saturating_add(LEEWAY).min(self.horizon(now))
@@ -74,7 +87,7 @@ impl Revocations {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// `Revoked` if it is.
+    /// `Revoked` if it is, `RolesChanged` if what it says of them holds no more.
     pub(crate) fn check(&self, token: &Body) -> Result<(), Rejected> {
         // Before the look: what is revoked meanwhile makes for another look rather than none.
         let generation = self.generation.load(Ordering::Acquire);
@@ -82,9 +95,7 @@ impl Revocations {
             return Ok(());
         }
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
-        if list.has(token) {
-            return Err(Rejected::Revoked);
-        }
+        list.verdict(token)?;
         token.heard.store(generation, Ordering::Relaxed);
         Ok(())
     }

@@ -136,6 +136,17 @@ impl TestIssuer {
         self.feed().revoke_subject(subject, i64::MAX);
     }
 
+    /// Changes the roles of an account: its tokens so far that say something of roles or permissions are refused. Those
+    /// minted from the next second on are accepted: advance the clock.
+    pub fn change_roles_of(&self, subject: &str) {
+        self.feed().change_roles_of(subject, self.clock().seconds().saturating_mul(1_000));
+    }
+
+    /// Changes a role, in the same way.
+    pub fn change_role(&self, role: &str) {
+        self.feed().change_role(role, self.clock().seconds().saturating_mul(1_000));
+    }
+
     /// Makes a new key, which signs from here on; those before stay published.
     pub fn rotate(&self) {
         self.signers().push(Signer::fresh(self.algorithm()));

@@ -90,6 +90,20 @@ impl TokenBuilder {
         self.claim("permissions", permissions)
     }
 
+    /// `act`: somebody else who really acts (RFC 8693 §4.1).
+    #[must_use]
+    pub fn actor(self, id: &str) -> Self {
+        self.claim("act", json!({ "sub": id }))
+    }
+
+    /// Adds `read_only` to the `scope`: nothing may be changed with it.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        let scope = self.claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+        let scope = format!("{scope} read_only");
+        self.scope(scope.trim_start())
+    }
+
     /// How long it lives; whole seconds.
     #[must_use]
     pub fn life(mut self, life: Duration) -> Self {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
+use portcullis_domain::access::RoleName;
 use portcullis_domain::clients::ClientId;
 use portcullis_domain::event::Event;
 use portcullis_domain::sessions::RevocationReason;
@@ -98,6 +99,22 @@ async fn a_clients_token_ends_when_it_is_revoked_and_when_the_client_is_deleted(
     rabbit.publish(issuer.url(), Event::ClientDeleted { client_id, until }).await;
     until_refused(&verifier, &two).await;
     assert!(verifier.verify(&other).is_ok(), "nothing of this concerns others");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a104_a_change_of_roles_reaches_the_tokens_that_tell_of_roles() {
+    let Scene { rabbit, issuer, verifier, .. } = scene(&url(), Staleness::Accept).await;
+    let of = |user: &str| issuer.token().subject(user);
+    let (users, clerks, silent) = (of(USER).roles(&["user"]), of(OTHER).roles(&["user", "clerk"]), of(USER));
+    let [users, clerks, silent] = [users, clerks, silent].map(|token| token.mint());
+    assert!([&users, &clerks, &silent].into_iter().all(|token| verifier.verify(token).is_ok()));
+    let roles = vec![RoleName::parse("clerk").unwrap(), RoleName::user()];
+    rabbit.publish(issuer.url(), Event::UserRolesChanged { user_id: user_id(USER), roles }).await;
+    until("the user's roles changed", || verifier.verify(&users) == Err(Rejected::RolesChanged)).await;
+    assert!(verifier.verify(&clerks).is_ok(), "nothing of this concerns others");
+    rabbit.publish(issuer.url(), Event::RoleDeleted { role: RoleName::parse("clerk").unwrap() }).await;
+    until("the role is gone", || verifier.verify(&clerks) == Err(Rejected::RolesChanged)).await;
+    assert!(verifier.verify(&silent).is_ok(), "a token that tells of no roles goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

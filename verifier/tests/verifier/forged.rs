@@ -18,7 +18,7 @@ pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
-fn unb64(text: &str) -> Vec<u8> {
+pub(crate) fn unb64(text: &str) -> Vec<u8> {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (mut bytes, mut number, mut bits) = (Vec::new(), 0_u32, 0);
     for c in text.chars() {

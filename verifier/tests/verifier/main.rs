@@ -18,6 +18,7 @@ mod poll_server;
 mod proxied;
 mod rabbit;
 mod revoked;
+mod roles;
 mod stale;
 mod test_issuer;
 mod times;

@@ -50,6 +50,7 @@ fn claims() -> Claims {
         client_id: "portcullis".into(),
         scope: Scope::parse("openid orders:read").expect("a scope"),
         authenticated_at: Some(NOW),
+        actor: None,
         roles: Some(vec!["clerk".into()]),
         permissions: Some(vec!["orders:*".into()]),
     }
@@ -89,6 +90,19 @@ async fn what_the_service_issues_is_accepted_and_says_the_same() {
         clock.advance(Duration::from_secs(900));
         let token = ring.issue(&claims()).expect("a token");
         assert_eq!(verifier.verify(token.expose()), Err(Rejected::Expired));
+    }
+}
+
+#[tokio::test]
+async fn whoever_acts_in_a_users_name_is_told_with_what_the_service_issues() {
+    for algorithm in Algorithm::ALL {
+        let ring = ring(algorithm, &[algorithm]).await;
+        let verifier = verifier(&ring, &Arc::new(ManualClock::new()));
+        let (admin, scope) = (UserId::new(NOW, &Dice), Scope::parse(Scope::READ_ONLY).expect("a scope"));
+        let token = ring.issue(&Claims { actor: Some(admin), scope, ..claims() }).expect("a token");
+        let read = verifier.verify(token.expose()).expect("it is valid");
+        assert_eq!(read.actor(), Some(&*admin.to_string()));
+        assert!(read.is_read_only() && read.permits("orders:read") && read.has_role("clerk"));
     }
 }
 

@@ -99,6 +99,18 @@ async fn what_a_token_does_not_allow_is_403_and_says_what_is_needed() {
 }
 
 #[tokio::test]
+async fn whoever_may_only_look_changes_nothing() {
+    let issuer = TestIssuer::new("orders");
+    let client = service(issuer.verifier());
+    let acting = issuer.token().subject("alice").actor("bob").scope("orders:write").read_only().mint();
+    let acting = format!("Bearer {acting}");
+    me(&client, &[&acting]).await.assert_text("alice").await;
+    let response = client.post("/guarded/orders").header("authorization", &acting).send().await;
+    response.assert_status(StatusCode::FORBIDDEN);
+    assert_eq!(challenge(&response), Some(r#"Bearer realm="orders", error="insufficient_scope""#));
+}
+
+#[tokio::test]
 async fn a_service_that_cannot_tell_says_503_and_when_to_come_again() {
     let issuer = TestIssuer::new("orders");
     let strict = Staleness::RefuseBeyond(std::time::Duration::ZERO);

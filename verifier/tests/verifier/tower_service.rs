@@ -98,6 +98,20 @@ async fn a_service_that_cannot_tell_says_503_and_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn whoever_may_only_look_changes_nothing() {
+    let issuer = TestIssuer::new("orders");
+    let service = service(issuer.verifier());
+    let acting = issuer.token().subject("alice").actor("bob").scope("orders:write").read_only().mint();
+    let headers = [("authorization", &*format!("Bearer {acting}"))];
+    assert_eq!(send(&service, "GET", "/me", &headers).await.status(), StatusCode::OK);
+    let response = send(&service, "POST", "/orders", &headers).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(header(&response, "www-authenticate"), Some(r#"Bearer realm="orders", error="insufficient_scope""#));
+    let grpc = [headers[0], ("content-type", "application/grpc")];
+    assert_eq!(header(&send(&service, "POST", "/me", &grpc).await, "grpc-status"), Some("7"), "gRPC is all POST");
+}
+
+#[tokio::test]
 async fn grpc_is_refused_in_its_own_way() {
     let issuer = TestIssuer::new("orders");
     let service = service(issuer.verifier());

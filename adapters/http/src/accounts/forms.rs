@@ -17,7 +17,7 @@ impl Documented for RegisterForm {
             "description": "Who wants an account.",
             "additionalProperties": false,
             "required": ["email", "password"],
-            "properties": { "username": username(), "email": email(), "password": new_password() },
+            "properties": { "username": username(), "email": email(), "password": new_password("A new password.") },
         })
     }
 }
@@ -60,13 +60,31 @@ impl Documented for ChangePasswordForm {
             "required": ["current_password", "new_password"],
             "properties": {
                 "current_password": password("The password so far."),
-                "new_password": new_password(),
+                "new_password": new_password("The password from now on."),
             },
         })
     }
 }
 
 impl Form for ChangePasswordForm {}
+
+pub(crate) struct CloseForm;
+
+impl Documented for CloseForm {
+    const NAME: &'static str = "DeleteMeRequest";
+
+    fn schema() -> Value {
+        json!({
+            "type": "object",
+            "description": "Proof that it is the owner who closes the account.",
+            "additionalProperties": false,
+            "required": ["current_password"],
+            "properties": { "current_password": password("The password.") },
+        })
+    }
+}
+
+impl Form for CloseForm {}
 
 fn username() -> Value {
     json!({
@@ -94,11 +112,12 @@ pub(crate) fn password(description: &str) -> Value {
     })
 }
 
-fn new_password() -> Value {
+/// A password as it is chosen.
+pub(crate) fn new_password(description: &str) -> Value {
     json!({
         "type": "string", "format": "password",
         "minLength": Password::MIN_CHARS, "maxLength": Password::MAX_CHARS,
-        "description": "A new password: kept exactly as it is, of any characters, refused when it is common or easy to guess. The operator may ask for more characters.",
+        "description": format!("{description} Kept exactly as it is, of any characters, refused when it is common or easy to guess. The operator may ask for more characters."),
         "example": "correct horse battery staple",
     })
 }

@@ -6,22 +6,23 @@ mod user;
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, Tags};
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{
-    ChangePassword, DeleteAccount, Email, Password, PasswordContext, Register, UpdateProfile, Username,
+    ChangePassword, DeleteAccount, Email, Password, PasswordContext, Register, UpdateProfile, User, Username,
 };
 use portcullis_domain::ports::security::PolicyError;
 
-use crate::answer::{ALWAYS, BODY, CSRF, Created, Done, Ended, Found, HASHING, Refusals, Refused, SIGNED};
+use crate::answer::{ALWAYS, BODY, CHANGING, CSRF, Created, Done, Ended, Found, HASHING, PERSONAL, Refusals, Refused, SIGNED};
 use crate::body::{Body, Fields};
-use crate::caller::Signed;
+use crate::caller::{Personal, Signed, in_person};
 use crate::cookies::Cookies;
 use crate::openapi::named;
 use crate::origin::From as Origin;
 use crate::problem::{Code, Problem, Reason};
 use crate::state::State;
 
-pub(crate) use forms::password;
-use forms::{ChangePasswordForm, RegisterForm, UpdateForm};
+pub(crate) use forms::{new_password, password};
+use forms::{ChangePasswordForm, CloseForm, RegisterForm, UpdateForm};
 pub(crate) use user::UserView;
 
 /// `/api/v1/auth/register` and `/api/v1/me`.
@@ -45,7 +46,14 @@ impl Refusals for Reading {
 
 pub(crate) struct Closing;
 impl Refusals for Closing {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF];
+    const CODES: &'static [&'static [Code]] = &[
+        ALWAYS,
+        PERSONAL,
+        CSRF,
+        HASHING,
+        BODY,
+        &[Code::WrongPassword, Code::TooManyAttempts, Code::LastAdministrator, Code::EditConflict],
+    ];
 }
 
 pub(crate) struct Updating;
@@ -53,17 +61,18 @@ impl Refusals for Updating {
     const CODES: &'static [&'static [Code]] = &[
         ALWAYS,
         SIGNED,
-        CSRF,
+        CHANGING,
         HASHING,
         BODY,
-        &[Code::WrongPassword, Code::TooManyAttempts, Code::EmailTaken, Code::UsernameTaken, Code::EditConflict],
+        &[Code::Impersonated, Code::WrongPassword, Code::TooManyAttempts],
+        &[Code::EmailTaken, Code::UsernameTaken, Code::EditConflict],
     ];
 }
 
 pub(crate) struct Changing;
 impl Refusals for Changing {
     const CODES: &'static [&'static [Code]] =
-        &[ALWAYS, SIGNED, CSRF, HASHING, BODY, &[Code::WrongPassword, Code::TooManyAttempts]];
+        &[ALWAYS, PERSONAL, CSRF, HASHING, BODY, &[Code::WrongPassword, Code::TooManyAttempts]];
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Accounts")]
@@ -90,7 +99,7 @@ impl AccountApi {
         fields.finish()?;
         let (Some(email), Some(password)) = (email, password) else { return Err(unread().into()) };
         let user = self.0.app.accounts.register(Register { username, email, password, origin: origin.0 }).await?;
-        Ok(Created { body: UserView::from(&user), location: "/api/v1/me" })
+        Ok(Created { body: UserView::new(&user, vec![RoleName::user()]), location: "/api/v1/me" })
     }
 
     /// Your account
@@ -99,13 +108,13 @@ impl AccountApi {
         let user = self.0.app.accounts.profile(signed.caller.user).await?;
         // The account went while its token was still good.
         let user = user.ok_or_else(|| Problem::unauthenticated(true))?;
-        Ok(Found(UserView::from(&user)))
+        self.view(&user).await
     }
 
     /// Change your username or e-mail address
     ///
     /// A merge patch (RFC 7396): what is absent stays as it is. A new e-mail address needs the current password in
-    /// the same body, and counts as not verified.
+    /// the same body, and counts as not verified; somebody who acts as the user cannot change it.
     #[oai(path = "/me", method = "patch", operation_id = "updateMe")]
     async fn update(
         &self,
@@ -117,22 +126,36 @@ impl AccountApi {
         let username = fields.nullable("username", |text| Username::parse(&text));
         let email = fields.optional("email", |text| Email::parse(&text));
         let current_password = fields.optional("current_password", Password::present);
-        fields.finish()?;
         let caller = signed.caller;
+        if email.is_some() {
+            in_person(&caller)?;
+        }
+        fields.finish()?;
         let (user, session, origin) = (caller.user, caller.session, origin.0);
         let change = UpdateProfile { user, session, username, email, current_password, origin };
         let user = self.0.app.accounts.update_profile(change).await?;
-        Ok(Found(UserView::from(&user)))
+        self.view(&user).await
     }
 
     /// Close your account
     ///
-    /// All its sessions end, and everything that belongs to it is removed.
+    /// All its sessions end, and everything that belongs to it is removed; other services learn of it by the event
+    /// `user.deleted`. What the audit trail keeps names the account by its id alone. The password is needed again.
     #[oai(path = "/me", method = "delete", operation_id = "deleteMe")]
-    async fn delete(&self, signed: Signed, origin: Origin) -> Result<Ended, Refused<Closing>> {
-        let (user, session) = (signed.caller.user, signed.caller.session);
-        self.0.app.accounts.delete(DeleteAccount { user, session, origin: origin.0 }).await?;
-        Ok(Ended::of(signed.transport, Cookies::of(&self.0.settings)))
+    async fn delete(
+        &self,
+        personal: Personal,
+        origin: Origin,
+        body: Body<CloseForm>,
+    ) -> Result<Ended, Refused<Closing>> {
+        let mut fields = body.fields;
+        let current_password = fields.required("current_password", Password::present);
+        fields.finish()?;
+        let Some(current_password) = current_password else { return Err(unread().into()) };
+        let Signed { caller, transport } = personal.0;
+        let (user, session, origin) = (caller.user, caller.session, origin.0);
+        self.0.app.accounts.delete(DeleteAccount { user, session, current_password, origin }).await?;
+        Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
     }
 
     /// Change your password
@@ -141,7 +164,7 @@ impl AccountApi {
     #[oai(path = "/me/password", method = "put", operation_id = "changePassword")]
     async fn change_password(
         &self,
-        signed: Signed,
+        personal: Personal,
         origin: Origin,
         body: Body<ChangePasswordForm>,
     ) -> Result<Done, Refused<Changing>> {
@@ -155,7 +178,7 @@ impl AccountApi {
         }
         fields.finish()?;
         let (Some(current), Some(new)) = (current, new) else { return Err(unread().into()) };
-        let (user, session) = (signed.caller.user, signed.caller.session);
+        let (user, session) = (personal.0.caller.user, personal.0.caller.session);
         let change = ChangePassword { user, session, current, new, origin: origin.0 };
         self.0.app.accounts.change_password(change).await?;
         Ok(Done)
@@ -163,6 +186,12 @@ impl AccountApi {
 }
 
 impl AccountApi {
+    /// An account with its roles.
+    async fn view<R>(&self, user: &User) -> Result<Found<UserView>, Refused<R>> {
+        let standing = self.0.app.access.standing(user.id).await?;
+        Ok(Found(UserView::new(user, standing.map(|standing| standing.roles).unwrap_or_default())))
+    }
+
     fn new_password(&self, fields: &mut Fields, name: &'static str) -> Option<Password> {
         let min = self.0.app.accounts.password_min_chars();
         fields.required(name, |text| Password::choose(text, min))
@@ -194,7 +223,13 @@ fn unread() -> Problem {
 
 /// The schemas of these operations.
 pub(crate) fn schemas() -> serde_json::Value {
-    [named::<UserView>(), named::<RegisterForm>(), named::<UpdateForm>(), named::<ChangePasswordForm>()]
+    [
+        named::<UserView>(),
+        named::<RegisterForm>(),
+        named::<UpdateForm>(),
+        named::<CloseForm>(),
+        named::<ChangePasswordForm>(),
+    ]
         .into_iter()
         .collect()
 }

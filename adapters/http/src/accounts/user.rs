@@ -1,6 +1,7 @@
 //! An account as its owner sees it.
 
 use portcullis_domain::Timestamp;
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{User, UserStatus};
 use portcullis_domain::ids::UserId;
 use serde::Serialize;
@@ -16,20 +17,20 @@ pub(crate) struct UserView {
     email: String,
     email_verified: bool,
     status: &'static str,
-    roles: Vec<String>,
+    roles: Vec<RoleName>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-impl From<&User> for UserView {
-    fn from(user: &User) -> Self {
+impl UserView {
+    pub(crate) fn new(user: &User, roles: Vec<RoleName>) -> Self {
         Self {
             id: user.id,
             username: user.username.as_ref().map(|name| name.as_str().to_owned()),
             email: user.email.as_str().to_owned(),
             email_verified: user.email_verified,
             status: user.status.as_str(),
-            roles: Vec::new(),
+            roles,
             created_at: user.created_at,
             updated_at: user.updated_at,
         }
@@ -53,7 +54,7 @@ impl Documented for UserView {
                     "type": "string", "description": "Whether the account may be used.",
                     "enum": [UserStatus::Active.as_str(), UserStatus::Disabled.as_str()],
                 },
-                "roles": { "type": "array", "items": { "type": "string" }, "description": "What the account is allowed, by name.", "example": [] },
+                "roles": { "type": "array", "items": { "type": "string" }, "description": "Its roles, by name: every account has `user`.", "example": ["user"] },
                 "created_at": instant("When it was opened."),
                 "updated_at": instant("When it last changed."),
             },

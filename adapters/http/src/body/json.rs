@@ -11,10 +11,11 @@ use crate::problem::{Code, Problem};
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Json {
     Null,
-    Bool,
-    Number,
+    Bool(bool),
+    /// A number; `None` when it is not a whole one from 0 on that 64 bits hold.
+    Number(Option<u64>),
     String(String),
-    Array,
+    Array(Vec<Self>),
     Object(BTreeMap<String, Self>),
 }
 
@@ -38,10 +39,10 @@ impl Json {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "a boolean",
-            Self::Number => "a number",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
             Self::String(_) => "a string",
-            Self::Array => "an array",
+            Self::Array(_) => "an array",
             Self::Object(_) => "an object",
         }
     }
@@ -66,20 +67,20 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json, E> {
-        Ok(Json::Bool)
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Json, E> {
-        Ok(Json::Number)
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(u64::try_from(value).ok()))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Json, E> {
-        Ok(Json::Number)
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(Some(value)))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::Number)
+        Ok(Json::Number(None))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
@@ -91,8 +92,11 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        while items.next_element::<Json>()?.is_some() {}
-        Ok(Json::Array)
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element::<Json>()? {
+            array.push(item);
+        }
+        Ok(Json::Array(array))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {

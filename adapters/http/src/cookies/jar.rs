@@ -2,6 +2,7 @@
 
 use poem::http::{HeaderMap, header};
 
+use crate::caller::API_KEY;
 use crate::problem::{Code, Problem};
 
 use super::{COOKIE_LIMIT, Cookie, Cookies};
@@ -39,9 +40,10 @@ impl<'a> Jar<'a> {
         Ok(jar)
     }
 
-    /// The cookies that may authenticate a request: none where there is an `Authorization` header.
+    /// The cookies that may authenticate a request: none where a header says who calls.
     pub(crate) fn credentials(headers: &'a HeaderMap, cookies: Cookies) -> Result<Self, Problem> {
-        if headers.contains_key(header::AUTHORIZATION) { Ok(Self::default()) } else { Self::read(headers, cookies) }
+        let spoken_for = headers.contains_key(header::AUTHORIZATION) || headers.contains_key(API_KEY);
+        if spoken_for { Ok(Self::default()) } else { Self::read(headers, cookies) }
     }
 }
 

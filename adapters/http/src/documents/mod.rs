@@ -29,11 +29,13 @@ pub(crate) const DOCS: &str = "/docs";
 /// The path of the page that explains the problems.
 const PROBLEMS: &str = "/docs/problems";
 
-const HTML: &str = "text/html; charset=utf-8";
-const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// The media type of a page.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+/// What changes with the program only.
+pub(crate) const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 /// Our own files and nothing else; no inline script or style.
-const OWN_FILES: HeaderValue = HeaderValue::from_static(
+pub(crate) const OWN_FILES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
@@ -76,7 +78,7 @@ fn serve(request: &Request, media_type: &str, page: &(String, HeaderValue)) -> R
 }
 
 /// The text with its tag, or that it is known already.
-fn answer(request: &Request, media_type: &str, (text, tag): &(String, HeaderValue)) -> Response {
+pub(crate) fn answer(request: &Request, media_type: &str, (text, tag): &(String, HeaderValue)) -> Response {
     let mut response = if not_modified(request.headers(), tag) {
         Response::builder().status(StatusCode::NOT_MODIFIED).finish()
     } else {

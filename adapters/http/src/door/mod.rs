@@ -87,6 +87,9 @@ impl Door {
     async fn operate(&self, visit: &Arc<Visit>, mut request: Request, operation: &Operation) -> Response {
         let (uri, version) = (request.uri().clone(), request.version());
         request.set_data(visit.clone());
+        if let Some(matched) = &operation.matched {
+            request.set_data(matched.clone());
+        }
         request.set_method(operation.method.clone());
         let work = async {
             limits::count(visit, operation.rule).await?;
@@ -179,9 +182,7 @@ impl Endpoint for Door {
         let headers = response.headers_mut();
         headers.insert(HEADER, visit.id.header().clone());
         headers::complete(headers, self.https);
-        if let Some(counted) = visit.counted() {
-            counted.tell(headers);
-        }
+        limits::tell(visit.counted(), headers);
         meters.record(response.status(), at.elapsed());
         if let Some(seen) = seen {
             self.log(&visit.id, &seen, route, response.status());

@@ -6,9 +6,11 @@
 mod document;
 mod rule;
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use portcullis_domain::ids::ApiKeyId;
 use portcullis_domain::ports::limits::{Permit, Quota};
 
 use crate::client_address::network_of;
@@ -31,16 +33,17 @@ pub(crate) struct Counted {
     permit: Permit,
 }
 
-impl Counted {
-    /// Says it in the headers of the answer.
-    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
-        let (name, quota, permit) = (self.rule.name(), self.quota, self.permit);
-        let policy = format!("\"{name}\";q={};w={}", quota.burst, seconds(quota.period));
-        let limit = format!("\"{name}\";r={};t={}", permit.remaining, seconds(permit.reset));
-        for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                headers.insert(name, value);
-            }
+/// Says in the headers of the answer what the limits said: one item each (RFC 9651 §3.1).
+pub(crate) fn tell<'a>(counted: impl Iterator<Item = &'a Counted>, headers: &mut HeaderMap) {
+    let (mut policy, mut limit) = (String::new(), String::new());
+    for Counted { rule, quota, permit } in counted {
+        let (name, comma) = (rule.name(), if policy.is_empty() { "" } else { ", " });
+        let _ = write!(policy, "{comma}\"{name}\";q={};w={}", quota.burst, seconds(quota.period));
+        let _ = write!(limit, "{comma}\"{name}\";r={};t={}", permit.remaining, seconds(permit.reset));
+    }
+    for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
+        if let Some(value) = HeaderValue::from_str(&text).ok().filter(|_| !text.is_empty()) {
+            headers.insert(name, value);
         }
     }
 }
@@ -91,11 +94,27 @@ pub(crate) async fn count_address(visit: &Visit, rule: Rule) -> Result<(), Probl
     take(visit, rule, quota, whom).await
 }
 
+/// Counts a use of an API key that has a limit of its own.
+pub(crate) async fn count_key(visit: &Visit, id: ApiKeyId, quota: Quota) -> Result<(), Problem> {
+    let counted = ask(visit, Rule::Key, quota, &id.to_string()).await?;
+    visit.note_key(counted);
+    granted(&counted)
+}
+
 async fn take(visit: &Visit, rule: Rule, quota: Quota, whom: String) -> Result<(), Problem> {
+    let counted = ask(visit, rule, quota, &whom).await?;
+    visit.note(counted);
+    granted(&counted)
+}
+
+async fn ask(visit: &Visit, rule: Rule, quota: Quota, whom: &str) -> Result<Counted, Problem> {
     let key = format!("{}:{whom}", rule.name());
     let taken = visit.state.settings.limiter.take(&key, quota).await;
     let permit = taken.map_err(|error| Problem::caused(Code::Unavailable, error.into()))?;
-    visit.note(Counted { rule, quota, permit });
+    Ok(Counted { rule, quota, permit })
+}
+
+fn granted(Counted { rule, permit, .. }: &Counted) -> Result<(), Problem> {
     if permit.granted {
         return Ok(());
     }
@@ -122,9 +141,44 @@ mod tests {
             (300, Duration::ZERO, "\"login\";r=300;t=0"),
         ] {
             let mut headers = HeaderMap::new();
-            counted(remaining, reset).tell(&mut headers);
+            tell([counted(remaining, reset)].iter(), &mut headers);
             assert_eq!(headers[POLICY], "\"login\";q=300;w=150");
             assert_eq!(headers[LIMIT], expected);
+        }
+    }
+
+    #[test]
+    fn each_limit_that_was_asked_has_its_item() {
+        let counted = |rule, remaining| Counted {
+            rule,
+            quota: Quota { burst: 10, period: Duration::from_secs(60) },
+            permit: Permit { granted: true, remaining, reset: Duration::from_secs(6), retry_after: Duration::ZERO },
+        };
+        let mut headers = HeaderMap::new();
+        tell([counted(Rule::Other, 9), counted(Rule::Key, 1)].iter(), &mut headers);
+        assert_eq!(headers[POLICY], "\"other\";q=10;w=60, \"api-key\";q=10;w=60");
+        assert_eq!(headers[LIMIT], "\"other\";r=9;t=6, \"api-key\";r=1;t=6");
+        tell([].iter(), &mut headers);
+        assert_eq!(headers.len(), 2, "where nothing was counted nothing is said");
+    }
+
+    #[test]
+    fn what_those_in_charge_change_has_a_limit_of_its_own() {
+        for (method, pattern, rule) in [
+            (Method::GET, "/api/v1/users", Rule::Other),
+            (Method::POST, "/api/v1/users", Rule::Manage),
+            (Method::POST, "/api/v1/users/{id}/disable", Rule::Manage),
+            (Method::PUT, "/api/v1/users/{id}/roles/{role}", Rule::Manage),
+            (Method::DELETE, "/api/v1/roles/{name}", Rule::Manage),
+            (Method::PATCH, "/api/v1/api-keys/{id}", Rule::Manage),
+            (Method::POST, "/api/v1/clients", Rule::Manage),
+            (Method::POST, "/api/v1/usersx", Rule::Other),
+            (Method::POST, "/api/v1/me/api-keys", Rule::Change),
+            (Method::POST, "/api/v1/auth/set-password", Rule::Login),
+            (Method::POST, "/api/v1/setup", Rule::Login),
+            (Method::GET, "/setup", Rule::Other),
+        ] {
+            assert_eq!(Rule::of(&method, pattern), rule, "{method} {pattern}");
         }
     }
 

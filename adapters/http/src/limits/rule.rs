@@ -18,6 +18,10 @@ pub(crate) enum Rule {
     /// What changes the own account: each such act writes a row of the audit trail and an event, so that what is fine for
     /// reading would fill the disk.
     Change,
+    /// What those in charge change: accounts of others, roles, API keys, clients.
+    Manage,
+    /// What an API key may do that has a limit of its own, counted by key.
+    Key,
     Other,
     /// Never counted: proxies ask for every request of theirs, verifiers and operators now and then.
     Free,
@@ -27,12 +31,14 @@ impl Rule {
     /// The rule of an operation, by its method and the pattern of its route; one that nobody thought of is counted.
     pub(crate) fn of(method: &Method, pattern: &str) -> Self {
         match pattern {
-            "/api/v1/auth/login" => Self::Login,
+            // A password is hashed, or a secret can be guessed.
+            "/api/v1/auth/login" | "/api/v1/auth/set-password" | "/api/v1/setup" => Self::Login,
             "/api/v1/auth/register" => Self::Register,
             "/api/v1/auth/refresh" => Self::Refresh,
             "/oauth2/introspect" | "/oauth2/revoke" | "/oauth2/token" | "/api/v1/revocations" => Self::Introspect,
             "/api/v1/auth/logout-all" => Self::Change,
             _ if is_own(pattern) && !method.is_safe() => Self::Change,
+            _ if is_managed(pattern) && !method.is_safe() => Self::Manage,
             "/api/v1/auth/verify" | "/livez" | "/readyz" | "/healthz" | "/openapi.json" | "/asyncapi.json" => {
                 Self::Free
             }
@@ -52,6 +58,8 @@ impl Rule {
             Self::Introspect => "introspect",
             Self::Stranger => "client",
             Self::Change => "change",
+            Self::Manage => "manage",
+            Self::Key => "api-key",
             Self::Other => "other",
             Self::Free => "free",
         }
@@ -65,13 +73,25 @@ impl Rule {
             Self::Refresh => quotas.refresh,
             Self::Introspect => quotas.introspect,
             Self::Change => quotas.change,
+            Self::Manage => quotas.manage,
             Self::Other => quotas.other,
-            Self::Free => None,
+            // A key says itself how much it may do.
+            Self::Key | Self::Free => None,
         }
     }
 }
 
 /// Whether a route is about the account of whoever asks.
 fn is_own(pattern: &str) -> bool {
-    pattern.strip_prefix("/api/v1/me").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    is_under(pattern, "me")
+}
+
+/// Whether a route is about what belongs to others.
+fn is_managed(pattern: &str) -> bool {
+    ["users", "roles", "api-keys", "clients"].iter().any(|managed| is_under(pattern, managed))
+}
+
+fn is_under(pattern: &str, name: &str) -> bool {
+    let rest = pattern.strip_prefix("/api/v1/").and_then(|rest| rest.strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -24,6 +24,7 @@ pub(crate) use client::authenticate;
 pub(crate) use document::{CLIENT_SCHEME, paths, security_schemes};
 pub(crate) use error::OAuthError;
 use form::Form;
+pub(crate) use form::decode;
 pub(crate) use schemas::schemas;
 pub(crate) use token::GRANT_TYPES;
 

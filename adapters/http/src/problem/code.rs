@@ -42,8 +42,8 @@ codes! {
         "The body ended too early, or the request breaks the rules of HTTP. Send it again, complete.";
     InvalidParameter = BAD_REQUEST "invalid-parameter" "A query parameter has a value it cannot have"
         "`errors` names the parameter and says what it may be.";
-    Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token is needed"
-        "Send `Authorization: Bearer <access token>`, or the access cookie. If you did, the token has expired or its session has ended: refresh, or log in again.";
+    Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token or API key is needed"
+        "Send `Authorization: Bearer <access token>`, the access cookie, or `X-API-Key`: the operation says which it takes. If you did, the token has expired or its session has ended: refresh, or log in again. An API key may be expired or revoked, or its owner may not be served any more.";
     InvalidCredentials = UNAUTHORIZED "invalid-credentials" "The login name or the password is wrong"
         "Nobody is told which of the two is wrong, or whether the account may be used.";
     InvalidRefreshToken = UNAUTHORIZED "invalid-refresh-token" "The refresh token is not valid"
@@ -56,6 +56,16 @@ codes! {
         "A request that is authenticated by a cookie needs the matching CSRF token in `X-CSRF-TOKEN` and must come from this origin or an allowed one. `GET /api/v1/auth/csrf` gives the tokens of the session again.";
     UserRequired = FORBIDDEN "user-required" "This endpoint serves users; the token speaks for a client"
         "Call it with a token of a session, from login or refresh. No scope helps: a client that calls in its own name has no account.";
+    NotPermitted = FORBIDDEN "not-permitted" "You may not do that"
+        "`detail` names the permission that is missing. Ask somebody who has it, and may give it, for a role or an API key that holds it.";
+    ReadOnly = FORBIDDEN "read-only" "This session may only look"
+        "Somebody who acts as another user changes nothing, unless they were allowed to when the session began.";
+    Impersonated = FORBIDDEN "impersonated" "Nobody does that in the name of another user"
+        "It is for the user alone: somebody who acts as them can neither change how they log in, nor close, export or take over the account.";
+    AddressNotAllowed = FORBIDDEN "address-not-allowed" "The API key may not be used from this address"
+        "The key names the networks that it may be used from. Call from one of them, or have them changed.";
+    PasswordChangeRequired = FORBIDDEN "password-change-required" "The password has to be changed first"
+        "The password was right. Log in again with `new_password` beside it: that changes the password and opens the session.";
     NotFound = NOT_FOUND "not-found" "There is nothing here"
         "The path does not exist, or the thing it names does not exist for you.";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "This path does not know that method"
@@ -66,8 +76,24 @@ codes! {
         "Log in, or use another address.";
     UsernameTaken = CONFLICT "username-taken" "This username is taken"
         "Choose another one.";
-    EditConflict = CONFLICT "edit-conflict" "The account was changed at the same time"
-        "Read the account again, and repeat the change if it is still wanted.";
+    EditConflict = CONFLICT "edit-conflict" "It was changed at the same time"
+        "Read it again, and repeat the change if it is still wanted.";
+    RoleTaken = CONFLICT "role-taken" "There is a role of this name"
+        "Choose another name, or change the role that there is.";
+    BuiltInRole = CONFLICT "built-in-role" "This role is built in"
+        "`admin` may do everything and cannot be changed; every account has `user`, so that it is neither given nor taken. Neither can be deleted.";
+    ClientTaken = CONFLICT "client-taken" "There is a client of this id"
+        "Choose another id. The ids of deleted clients are not given again.";
+    LastAdministrator = CONFLICT "last-administrator" "This is the last administrator"
+        "Make somebody else an administrator first.";
+    LimitReached = CONFLICT "limit-reached" "There can be no more of these"
+        "`detail` says how many there can be. Remove one that is not needed any more.";
+    SetupClosed = CONFLICT "setup-closed" "There is an administrator already"
+        "Setting up is for the first one. Ask an administrator for an account.";
+    InvalidLink = GONE "invalid-link" "The link is not valid any more"
+        "It was used, has expired, or was replaced by a newer one. Ask for another.";
+    VersionMismatch = PRECONDITION_FAILED "version-mismatch" "It is not of the version that you expect"
+        "Somebody changed it since it was read. Read it again, and repeat the change with its new `ETag` if it is still wanted.";
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large"
         "No request needs more than a few kilobytes.";
     UriTooLong = URI_TOO_LONG "uri-too-long" "The URL is too long"
@@ -76,6 +102,8 @@ codes! {
         "Send `Content-Type: application/json` and no `Content-Encoding`.";
     ValidationFailed = UNPROCESSABLE_ENTITY "validation-failed" "The body is not what is needed here"
         "`errors` lists everything that is wrong at once; `pointer` (RFC 6901) says where.";
+    PreconditionRequired = PRECONDITION_REQUIRED "precondition-required" "It has to be said which version is meant"
+        "Send `If-Match` with the `ETag` of what was read (RFC 6585 §3), or `*` for whichever there is.";
     RateLimited = TOO_MANY_REQUESTS "rate-limited" "Too many requests"
         "Nothing has happened. Try again after `Retry-After` seconds; `RateLimit` says how much is left, `RateLimit-Policy` how much there is.";
     TooManyAttempts = TOO_MANY_REQUESTS "too-many-attempts" "Too many wrong passwords"

@@ -2,8 +2,12 @@
 
 use poem::http::HeaderValue;
 use portcullis_domain::Failure;
-use portcullis_domain::accounts::{ChangePasswordError, RegisterError, TooManyAttempts, UpdateProfileError};
-use portcullis_domain::sessions::{LogInError, RefreshError};
+use portcullis_domain::access::ApiKeyError;
+use portcullis_domain::accounts::{
+    ChangePasswordError, DeleteAccountError, ExportAccountError, RegisterError, TooManyAttempts, UpdateProfileError,
+};
+use portcullis_domain::caller::Forbidden;
+use portcullis_domain::sessions::{LogInError, LogOutError, RefreshError};
 use portcullis_domain::tokens::AuthenticateError;
 
 use crate::answer::REFRESH_OUTCOME;
@@ -62,11 +66,75 @@ impl From<ChangePasswordError> for Problem {
     }
 }
 
+impl From<DeleteAccountError> for Problem {
+    fn from(error: DeleteAccountError) -> Self {
+        match error {
+            DeleteAccountError::NotFound => Self::unauthenticated(true),
+            DeleteAccountError::WrongPassword => Self::new(Code::WrongPassword),
+            DeleteAccountError::TooManyAttempts(wait) => wait.into(),
+            DeleteAccountError::LastHolder => Self::new(Code::LastAdministrator),
+            DeleteAccountError::Impersonated => Self::new(Code::Impersonated),
+            DeleteAccountError::Conflict => Self::new(Code::EditConflict),
+            DeleteAccountError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LogOutError> for Problem {
+    fn from(error: LogOutError) -> Self {
+        match error {
+            LogOutError::Impersonated => Self::new(Code::Impersonated),
+            LogOutError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ExportAccountError> for Problem {
+    fn from(error: ExportAccountError) -> Self {
+        match error {
+            ExportAccountError::Forbidden(forbidden) => forbidden.into(),
+            ExportAccountError::NotFound => Self::new(Code::NotFound),
+            ExportAccountError::Impersonated => Self::new(Code::Impersonated),
+            ExportAccountError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ApiKeyError> for Problem {
+    fn from(error: ApiKeyError) -> Self {
+        let wrong = |member: &str, code, error: &ApiKeyError| {
+            let reason = Reason::new(code, error.to_string());
+            Self::violations(Code::ValidationFailed, vec![reason.at(Place::member(member))])
+        };
+        match error {
+            ApiKeyError::Forbidden(forbidden) => forbidden.into(),
+            ApiKeyError::NotASession | ApiKeyError::BeyondOwner(_) => {
+                Self::detailed(Code::NotPermitted, error.to_string())
+            }
+            ApiKeyError::NotFound => Self::new(Code::NotFound),
+            ApiKeyError::UnknownRole(_) => wrong("roles", "unknown", &error),
+            ApiKeyError::Name => wrong("name", "malformed", &error),
+            ApiKeyError::Expired => wrong("expires_at", "out-of-range", &error),
+            ApiKeyError::TooMany => Self::detailed(Code::LimitReached, error.to_string()),
+            ApiKeyError::Conflict => Self::new(Code::EditConflict),
+            ApiKeyError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(Forbidden(permission): Forbidden) -> Self {
+        Self::not_permitted(&permission)
+    }
+}
+
 impl From<LogInError> for Problem {
     fn from(error: LogInError) -> Self {
         match error {
             LogInError::InvalidCredentials => Self::new(Code::InvalidCredentials),
             LogInError::TooManyAttempts(wait) => wait.into(),
+            LogInError::PasswordChangeRequired => Self::new(Code::PasswordChangeRequired),
+            LogInError::WeakPassword(why) => weak_password("new_password", why),
             LogInError::Failure(failure) => failure.into(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod code;
 mod document;
+mod from_administration;
 mod from_domain;
 mod violation;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use poem::Response;
 use poem::error::ResponseError;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use portcullis_domain::access::Permission;
 use portcullis_domain::failure::BoxError;
 use serde::Serialize;
 
@@ -24,6 +26,10 @@ use crate::door::RequestId;
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// What is asked of a client that did not prove who it is (RFC 7617).
 pub(crate) const BASIC: &str = "Basic realm=\"oauth2\", charset=\"UTF-8\"";
+/// What is asked of a caller without an API key. No scheme for keys is registered: this one says where it goes.
+const API_KEY: &str = "ApiKey header=\"X-API-Key\"";
+/// The same to one whose key opens nothing.
+const API_KEY_REFUSED: &str = "ApiKey header=\"X-API-Key\", error=\"invalid_key\"";
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub(crate) struct Problem {
     detail: Option<Cow<'static, str>>,
     errors: Vec<Violation>,
     token_refused: bool,
+    /// What would open the endpoint, where it is not a bearer token.
+    challenge: Option<&'static str>,
     retry_after: Option<Duration>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<BoxError>,
@@ -45,6 +53,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             token_refused: false,
+            challenge: None,
             retry_after: None,
             headers: Vec::new(),
             cause: None,
@@ -92,6 +101,26 @@ impl Problem {
         Self { token_refused: token_was_sent, ..Self::new(Code::Unauthenticated) }
     }
 
+    /// An API key that opens nothing, whatever the reason.
+    pub(crate) const fn key_refused() -> Self {
+        Self { challenge: Some(API_KEY_REFUSED), ..Self::new(Code::Unauthenticated) }
+    }
+
+    /// No API key, where nothing else will do.
+    pub(crate) fn key_needed() -> Self {
+        Self { challenge: Some(API_KEY), ..Self::detailed(Code::Unauthenticated, "this needs an API key in X-API-Key") }
+    }
+
+    /// An API key, where only an access token will do.
+    pub(crate) fn token_needed() -> Self {
+        Self::detailed(Code::Unauthenticated, "this takes an access token, and no API key")
+    }
+
+    /// The caller lacks a permission.
+    pub(crate) fn not_permitted(needed: &Permission) -> Self {
+        Self::detailed(Code::NotPermitted, format!("this needs the permission {needed}"))
+    }
+
     /// What the log should know and the client must not.
     pub(crate) const fn cause(&self) -> Option<&BoxError> {
         self.cause.as_ref()
@@ -123,6 +152,7 @@ impl Problem {
     /// §3.1 is true of a client's token where users are served: it is valid, and no scope would help.
     fn challenge(&self) -> Option<&'static str> {
         match self.code {
+            _ if self.challenge.is_some() => self.challenge,
             Code::InvalidClient => Some(BASIC),
             Code::UserRequired => Some("Bearer"),
             code if code.status() == StatusCode::UNAUTHORIZED => {

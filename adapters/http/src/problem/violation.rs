@@ -17,6 +17,16 @@ pub(crate) struct Violation {
     pub(crate) detail: Cow<'static, str>,
 }
 
+impl Violation {
+    /// The same in an object that is the member `name` of the body.
+    pub(crate) fn under(mut self, name: &str) -> Self {
+        if let (Place::Pointer(outer), Place::Pointer(inner)) = (Place::member(name), &self.place) {
+            self.place = Place::Pointer(format!("{outer}{inner}"));
+        }
+        self
+    }
+}
+
 /// Where something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,9 +26,10 @@ impl<'a> ApiExtractor<'a> for Browsing {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let state = &Visit::of(request)?.state;
+        let visit = Visit::of(request)?;
+        let state = &visit.state;
         let jar = Jar::credentials(request.headers(), Cookies::of(&state.settings))?;
-        let refused = match jar.access.map(|token| Signed::by_cookie(state, request, token)) {
+        let refused = match jar.access.map(|token| Signed::by_cookie(visit, request, token)) {
             Some(Ok(signed)) => return Ok(Self::Access(signed.caller.session)),
             Some(Err(refused)) => refused,
             None => Problem::unauthenticated(false),

@@ -32,6 +32,7 @@ impl Documented for LoginForm {
                 "username": name("The same, under another name."),
                 "email": { "type": "string", "description": "The same, under another name.", "example": "ada@example.com" },
                 "password": crate::accounts::password("The password."),
+                "new_password": crate::accounts::new_password("The password from now on, when it is to be changed."),
                 "transport": {
                     "type": "string", "enum": [BEARER, COOKIE], "default": BEARER,
                     "description": "How the tokens are handed out: in the body, or in cookies that no script can read.",

@@ -4,7 +4,7 @@ use poem::http::header;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::caller::Caller;
+use portcullis_domain::caller::UserSession;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::{ActiveToken, TokenKind};
 
@@ -33,26 +33,27 @@ impl Leaving {
 
     /// The caller. A refresh token speaks for its user only while it is the live one of its session: one that was
     /// used before may be in the hands of a thief.
-    pub(crate) async fn caller(self, state: &State) -> Result<Caller, Problem> {
+    pub(crate) async fn caller(self, state: &State) -> Result<UserSession, Problem> {
         let token = match self {
             Self::Signed(signed) => return Ok(signed.caller),
             Self::Refresh(token) => token,
         };
         match state.app.tokens.introspect(token.expose(), Some(TokenKind::Refresh)).await? {
-            Some(ActiveToken::Refresh(session)) => Ok(Caller {
+            Some(ActiveToken::Refresh(session)) => Ok(UserSession {
                 user: session.user,
                 session: session.id,
                 client_id: session.client_id,
                 scope: session.scope,
                 roles: Vec::new(),
                 expires_at: session.idle_expires_at,
+                impersonation: session.impersonation,
             }),
             Some(ActiveToken::Access(_)) | None => Err(Problem::unauthenticated(true)),
         }
     }
 
-    fn by_cookies(state: &State, request: &Request) -> Result<Self, Problem> {
-        let (headers, settings) = (request.headers(), &state.settings);
+    fn by_cookies(visit: &Visit, request: &Request) -> Result<Self, Problem> {
+        let (headers, settings) = (request.headers(), &visit.state.settings);
         let cookies = Cookies::of(settings);
         let jar = Jar::read(headers, cookies)?;
         if jar.access.is_none() && jar.refresh.is_none() {
@@ -60,13 +61,13 @@ impl Leaving {
             return Err(Problem::unauthenticated(false));
         }
         csrf::check_source(headers, settings)?;
-        Self::by_jar(state, request, &jar).map_err(|refused| forgetting(refused, cookies))
+        Self::by_jar(visit, request, &jar).map_err(|refused| forgetting(refused, cookies))
     }
 
-    fn by_jar(state: &State, request: &Request, jar: &Jar<'_>) -> Result<Self, Problem> {
-        let (headers, settings) = (request.headers(), &state.settings);
+    fn by_jar(visit: &Visit, request: &Request, jar: &Jar<'_>) -> Result<Self, Problem> {
+        let (headers, state) = (request.headers(), &visit.state);
         let signed = match jar.access {
-            Some(token) => Signed::by_cookie(state, request, token),
+            Some(token) => Signed::by_cookie(visit, request, token),
             None => Err(Problem::unauthenticated(false)),
         };
         let (refused, token) = match (signed, jar.refresh) {
@@ -76,7 +77,7 @@ impl Leaving {
         };
         let Some(session) = state.app.sessions.session_of(token) else { return Err(refused) };
         // The page cannot see which of its cookies has expired: either token of the session will do.
-        csrf::check_token(headers, &*settings.mac, session, &[Protects::Refresh, Protects::Access])?;
+        csrf::check_token(headers, &*state.settings.mac, session, &[Protects::Refresh, Protects::Access])?;
         Ok(Self::Refresh(SecretString::from(token.to_owned())))
     }
 }
@@ -96,11 +97,11 @@ impl<'a> ApiExtractor<'a> for Leaving {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let state = &Visit::of(request)?.state;
-        if let Some(signed) = Signed::by_header(state, request.headers())? {
+        let visit = Visit::of(request)?;
+        if let Some(signed) = Signed::by_header(visit, request.headers())? {
             return Ok(Self::Signed(signed));
         }
-        Ok(Self::by_cookies(state, request)?)
+        Ok(Self::by_cookies(visit, request)?)
     }
 }
 

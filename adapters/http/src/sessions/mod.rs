@@ -8,15 +8,16 @@ mod leaving;
 mod pair;
 mod presented;
 mod refusals;
+mod verified;
 mod view;
 
 use std::sync::Arc;
 
-use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi, Tags};
+use poem::Request;
+use poem_openapi::{OpenApi, Tags};
 use portcullis_domain::accounts::{LoginName, Password};
 use portcullis_domain::audit::Actor;
+use portcullis_domain::caller::UserSession;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::origin::Origin as DomainOrigin;
 use portcullis_domain::sessions::{ListSessions, LogIn, Refresh, RevocationReason, RevokeSession};
@@ -29,7 +30,8 @@ use crate::cookies::{Cookies, Jar};
 use crate::csrf;
 use crate::openapi::named;
 use crate::origin::From as Origin;
-use crate::page::{Cursor, Limit};
+use crate::page::{Cursor, Limit, List};
+use crate::path::PathWord;
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -40,8 +42,9 @@ use granted::{LoggedIn, Refreshed};
 use leaving::{Leaving, forgetting};
 pub(crate) use pair::{CookieTokensView, CsrfView, TokensView, expires_in, refresh_expires_in};
 use presented::Presented;
-use refusals::{Calling, Ending, Identifying, Leavings, Listing, LoggingIn, Refreshing};
-pub(crate) use view::{SessionPage, SessionView, Verified};
+use refusals::{Calling, Ending, Identifying, LeavingAll, Leavings, Listing, LoggingIn, Refreshing};
+pub(crate) use view::{SessionPage, SessionView};
+use verified::Verified;
 
 /// `/api/v1/auth/…` and `/api/v1/me/sessions`.
 pub(crate) struct SessionApi(pub(crate) Arc<State>);
@@ -62,6 +65,9 @@ impl SessionApi {
     /// With `transport: "cookie"` the tokens are in cookies that no script can read, and the body has the CSRF tokens of
     /// the session. Such a login must come from a page of this origin or an allowed one (`Sec-Fetch-Site`, `Origin`), and
     /// ends the session that the browser had before.
+    ///
+    /// With `new_password` the password is changed in the same step, and all other sessions end: whoever has to change it
+    /// (403 `password-change-required`, only after the right password) logs in so.
     #[oai(path = "/auth/login", method = "post", operation_id = "login")]
     async fn log_in(
         &self,
@@ -76,6 +82,8 @@ impl SessionApi {
         let mut fields = body.fields;
         let name = forms::login_name(&mut fields);
         let password = fields.required("password", Password::present);
+        let min = self.0.app.accounts.password_min_chars();
+        let new_password = fields.optional("new_password", |text| Password::choose(text, min));
         let transport = fields.optional("transport", |text| forms::transport(&text)).unwrap_or_default();
         if transport == Transport::Cookie {
             // Nobody shall be logged in to an account of an attacker's choice.
@@ -90,6 +98,7 @@ impl SessionApi {
         let cmd = LogIn {
             name: LoginName::parse(&name),
             password,
+            new_password,
             client_id: settings.first_party_client.clone(),
             scope: settings.first_party_scope.clone(),
             device_token: device.0.or_else(|| jar.device.map(|token| token.to_owned().into())),
@@ -160,22 +169,33 @@ impl SessionApi {
     ///
     /// All sessions of the account end.
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logoutAll")]
-    async fn log_out_everywhere(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<Leavings>> {
+    async fn log_out_everywhere(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<LeavingAll>> {
         let transport = leaving.transport();
         let caller = leaving.caller(&self.0).await?;
         self.0.app.sessions.log_out_everywhere(&caller, origin.0).await?;
         Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
     }
 
-    /// Check an access token for a proxy
+    /// Check an access token or an API key for a proxy
     ///
     /// Forward authentication for nginx, Traefik, Caddy and Envoy: who calls is said in headers, which the proxy
     /// passes on. All of them are always there, empty when there is nothing to say, so that a caller's own are replaced:
     /// a token that speaks for a client has no user and no session.
     /// A cookie says who asks, not that their page meant it: an application behind the proxy has to see to that itself.
+    ///
+    /// Somebody who acts as a user and may only look passes when the proxy says, once, in `X-Forwarded-Method` that the
+    /// request is `GET`, `HEAD`, `OPTIONS` or `TRACE`: Traefik and Caddy always do. Otherwise the answer is 403 `read-only`.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verify")]
     async fn verify(&self, identified: Identified) -> Result<Verified, Refused<Identifying>> {
-        Ok(Verified(identified.0))
+        let claims = match identified {
+            Identified::Token(claims) => claims,
+            Identified::Key(caller) => return Ok(Verified::Key(caller)),
+        };
+        let roles = match claims.roles.is_some().then(|| UserSession::of((*claims).clone())).flatten() {
+            Some(session) => self.0.app.access.roles_now(&session).await?,
+            None => Vec::new(),
+        };
+        Ok(Verified::Token(claims, roles))
     }
 
     /// The devices that are signed in
@@ -191,13 +211,14 @@ impl SessionApi {
         cursor: Cursor,
     ) -> Result<Found<SessionPage>, Refused<Listing>> {
         let caller = signed.caller;
-        let after = cursor.read(caller.user)?;
+        let list = List::new("own sessions", &*self.0.settings.mac).of(caller.user.to_string());
+        let after = cursor.read(&list)?;
         let query = ListSessions { user: caller.user, after, limit: limit.0 };
         let (sessions, more) = self.0.app.sessions.list(query).await?;
         let last = sessions.last().filter(|_| more);
         Ok(Found(SessionPage {
-            next_cursor: last.map(|session| Cursor::after(caller.user, session.id)),
-            items: sessions.iter().map(|session| SessionView::new(session, &caller)).collect(),
+            next_cursor: last.map(|session| list.cursor(&session.id)).transpose()?,
+            items: sessions.iter().map(|session| SessionView::new(session, Some(caller.session))).collect(),
         }))
     }
 
@@ -210,7 +231,7 @@ impl SessionApi {
         signed: Signed,
         origin: Origin,
         /// Which session.
-        id: SessionPath,
+        id: PathWord<SessionId>,
     ) -> Result<Ended, Refused<Ending>> {
         let Signed { caller, transport } = signed;
         let (user, session, reason) = (caller.user, id.0, RevocationReason::RevokedByOwner);
@@ -228,30 +249,6 @@ impl SessionApi {
         let reason = RevocationReason::Displaced;
         self.0.app.sessions.revoke(RevokeSession { user, session, reason, actor: Actor::Service, origin }).await?;
         Ok(())
-    }
-}
-
-/// The last segment of the path: what is not the id of a session names nothing.
-pub(crate) struct SessionPath(SessionId);
-
-impl<'a> ApiExtractor<'a> for SessionPath {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    const PARAM_IS_REQUIRED: bool = true;
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Path)
-    }
-
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        Some(MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "uuid"))))
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
-        Ok(Self(segment.parse().map_err(|_| Problem::new(Code::NotFound))?))
     }
 }
 

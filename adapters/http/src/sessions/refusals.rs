@@ -1,12 +1,12 @@
 //! The problems that each operation can answer with.
 
-use crate::answer::{ALWAYS, BODY, CSRF, HASHING, IDENTIFIED, Refusals, SIGNED};
+use crate::answer::{ALWAYS, BODY, CHANGING, CSRF, HASHING, IDENTIFIED, Refusals, SIGNED};
 use crate::problem::Code;
 
 pub(crate) struct LoggingIn;
 impl Refusals for LoggingIn {
     const CODES: &'static [&'static [Code]] =
-        &[ALWAYS, HASHING, BODY, CSRF, &[Code::InvalidCredentials, Code::TooManyAttempts]];
+        &[ALWAYS, HASHING, BODY, CSRF, &[Code::InvalidCredentials, Code::TooManyAttempts, Code::PasswordChangeRequired]];
 }
 
 pub(crate) struct Refreshing;
@@ -34,7 +34,12 @@ impl Refusals for Listing {
     const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, &[Code::InvalidParameter]];
 }
 
+pub(crate) struct LeavingAll;
+impl Refusals for LeavingAll {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, &[Code::Impersonated]];
+}
+
 pub(crate) struct Ending;
 impl Refusals for Ending {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, &[Code::NotFound]];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CHANGING, &[Code::NotFound]];
 }

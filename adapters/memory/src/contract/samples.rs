@@ -8,7 +8,8 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{AttemptKey, Attempts, Email, PasswordHash, User, Username};
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
-use portcullis_domain::clients::{Client, ClientId, SecretDigest};
+use portcullis_domain::clients::{Client, ClientId};
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::{SessionId, UserId, WebhookId};
 use portcullis_domain::origin::Origin;
@@ -28,7 +29,7 @@ pub(super) const RACERS: usize = 24;
 pub(super) static RANDOM: SeededRandomness = SeededRandomness::new(0x5EED);
 
 /// `seconds` after the instant at which every suite begins.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(super) const fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(1_800_000_000 + seconds)
 }
 
@@ -76,6 +77,7 @@ pub(super) fn session(user: &User, created: Timestamp) -> Session {
         revoked: None,
         ip: None,
         user_agent: None,
+        impersonation: None,
         family: TokenFamily::new(digest()),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ids::{SessionId, TokenId, UserId};
 use portcullis_domain::ports::tokens::{LiveKey, PrivateKey, TokenError};
-use portcullis_domain::tokens::{Claims, SigningKey, Subject};
+use portcullis_domain::tokens::{Claims, Scope, SigningKey, Subject};
 
 pub use super::signers_keys::*;
 
@@ -94,6 +94,7 @@ pub(super) fn claims(subject: &Signers) -> Claims {
         client_id: "web".to_owned(),
         scope: scope("openid profile"),
         authenticated_at: Some(at(-60)),
+        actor: None,
         roles: None,
         permissions: None,
     }
@@ -127,6 +128,9 @@ pub async fn every_claim_survives(subject: &Signers) {
         Claims { scope: scope("!#[]~ a:b https://api.example.com/x"), client_id: String::new(), ..plain.clone() },
         Claims { expires_at: Timestamp::from_unix_seconds(253_402_300_799), ..plain.clone() },
         Claims { subject: Subject::Client, client_id: "orders".to_owned(), authenticated_at: None, ..plain.clone() },
+        Claims { actor: Some(UserId::new(at(1), &RANDOM)), scope: scope(Scope::READ_ONLY), ..plain.clone() },
+        Claims { roles: Some(vec!["user".to_owned()]), permissions: None, ..plain.clone() },
+        Claims { roles: None, permissions: Some(vec!["*:*".to_owned(), "api-keys:*".to_owned()]), ..plain.clone() },
         Claims { issued_at: at(-900), authenticated_at: Some(Timestamp::UNIX_EPOCH), ..plain },
     ];
     for written in variants {

@@ -2,17 +2,27 @@
 //! and the repositories behind it.
 
 pub use super::storage_accounts::*;
+pub use super::storage_api_keys::*;
 pub use super::storage_attempts::*;
 pub use super::storage_audit::*;
 pub use super::storage_changes::*;
 pub use super::storage_clients::*;
 pub use super::storage_credentials::*;
 pub use super::storage_ends::*;
+pub use super::storage_erasure::*;
+pub use super::storage_grants::*;
+pub use super::storage_impersonations::*;
 pub use super::storage_key_changes::*;
+pub use super::storage_key_uses::*;
 pub use super::storage_keys::*;
+pub use super::storage_one_time::*;
+pub use super::storage_roles::*;
 pub use super::storage_rotation::*;
+pub use super::storage_search::*;
 pub use super::storage_sessions::*;
 pub use super::storage_starts::*;
+pub use super::storage_states::*;
+pub use super::storage_stats::*;
 pub use super::storage_units::*;
 pub use super::storage_webhooks::*;
 
@@ -130,6 +140,75 @@ macro_rules! storage_contract {
             of_racing_updates_of_a_client_one_succeeds,
             clients_are_found_by_their_last_change,
             of_racing_clients_one_gets_the_id,
+            every_field_of_a_role_survives,
+            a_role_name_is_taken_once,
+            roles_come_by_name,
+            an_update_of_a_role_writes_every_field_but_name_and_birth,
+            an_update_of_an_old_version_of_a_role_is_a_conflict,
+            of_racing_updates_of_a_role_one_succeeds,
+            of_racing_roles_one_gets_the_name,
+            a_deleted_role_is_taken_from_everybody,
+            changes_of_roles_in_a_dropped_unit_never_happened,
+            a_role_is_granted_and_withdrawn_once,
+            a_grant_needs_its_account_and_its_role,
+            the_roles_of_many_accounts_come_in_the_order_asked_for,
+            a_deleted_account_takes_its_roles_keys_and_tokens_along,
+            of_racing_grants_and_withdrawals_all_take_effect,
+            of_racing_grants_of_a_role_one_is_new,
+            a_role_deleted_while_it_is_granted_is_nobodys,
+            holders_are_active_accounts_other_than_the_one,
+            who_asks_for_holders_waits_for_those_who_asked_before,
+            of_racing_leavers_the_last_holder_stays,
+            every_field_of_an_api_key_survives,
+            an_api_key_id_is_taken_once,
+            an_api_key_needs_its_account_and_its_roles,
+            an_update_of_an_api_key_writes_every_field_but_id_owner_and_birth,
+            an_update_of_an_old_version_of_an_api_key_is_a_conflict,
+            of_racing_updates_of_an_api_key_one_succeeds,
+            an_api_key_in_use_comes_with_what_its_owner_is_and_has,
+            pages_of_api_keys_are_complete,
+            live_api_keys_of_an_account_are_counted,
+            uses_of_api_keys_are_added_up,
+            of_racing_uses_all_are_counted,
+            purging_forgets_api_keys_that_ended_before,
+            changes_of_api_keys_in_a_dropped_unit_never_happened,
+            of_racing_api_keys_one_gets_the_id,
+            no_api_key_keeps_a_role_that_is_being_deleted,
+            every_field_of_a_one_time_token_survives,
+            a_one_time_token_needs_its_account,
+            a_new_one_time_token_takes_the_place_of_the_old_one,
+            a_one_time_token_works_for_its_purpose_until_it_expires,
+            of_racing_redemptions_one_gets_the_token,
+            of_racing_one_time_tokens_one_stays,
+            a_redemption_dropped_never_happened,
+            clearing_forgets_all_tokens_of_a_purpose,
+            purging_forgets_one_time_tokens_that_expired_before,
+            a_session_starts_only_with_a_password_that_may_be_used,
+            a_password_that_is_replaced_keeps_its_state,
+            a_password_is_put_whether_there_was_one_or_not,
+            of_racing_puts_of_a_password_none_fails,
+            a_state_of_a_dropped_unit_never_happened,
+            a_start_and_a_suspension_wait_for_each_other,
+            no_session_starts_at_an_account_that_is_being_suspended,
+            all_sessions_of_an_account_are_listed,
+            impersonations_end_with_their_impersonator,
+            of_racing_ends_of_impersonations_each_is_ended_once,
+            an_end_of_impersonations_dropped_never_happened,
+            accounts_come_in_the_order_asked_for,
+            the_beginning_of_a_name_is_compared_byte_for_byte,
+            filters_of_a_search_combine,
+            pages_of_a_search_survive_inserts_and_deletions,
+            pages_of_a_search_survive_races,
+            a_place_of_another_order_finds_nothing,
+            a_search_sees_what_its_unit_has_done,
+            entries_about_an_account_are_found,
+            an_erasure_removes_a_persons_traces_in_batches,
+            a_full_batch_is_not_the_end_of_an_erasure,
+            erasures_are_noted_with_their_unit,
+            of_racing_erasures_none_stops_early,
+            stats_count_what_is_there,
+            stats_count_nothing_that_is_not_committed,
+            stats_are_right_whoever_writes_meanwhile,
             every_field_of_a_webhook_survives,
             a_webhook_id_is_taken_once,
             webhooks_come_by_id,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery, Outcome, Refusal};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::{AuditId, SessionId, UserId};
+use portcullis_domain::ids::{ApiKeyId, AuditId, SessionId, UserId};
 
 use super::Storage;
 use super::samples::{
@@ -32,6 +32,7 @@ pub async fn every_field_of_an_audit_entry_survives(storage: &Storage) {
         Actor::User(ben.id),
         Actor::Client("web ελλ '\"\\%_".to_owned()),
         Actor::Client(String::new()),
+        Actor::ApiKey(ApiKeyId::new(at(0), &RANDOM)),
         Actor::Operator,
         Actor::Service,
     ];
@@ -44,6 +45,7 @@ pub async fn every_field_of_an_audit_entry_survives(storage: &Storage) {
                 outcome: refusal.map_or(Outcome::Success, |why| Outcome::Refused(*why)),
                 subject: [None, Some(ann.id), Some(ben.id)][(number + place) % 3],
                 session: (number % 2 == 0).then(|| SessionId::new(at(0), &RANDOM)),
+                impersonator: (number % 3 == 0).then_some(ben.id),
                 ip: addresses.get(place).and_then(|text| text.parse::<IpAddr>().ok()),
                 user_agent: (place > 1).then(|| "Mozilla/5.0 (日本; 😀) \u{202E}x".repeat(number)),
                 request_id: (place > 2).then(|| format!("request {number} '\"\\%_")),

@@ -21,6 +21,8 @@ pub async fn an_update_writes_every_field_but_id_and_birth(storage: &Storage) {
         next.email = email(&format!("Round{round}@example.com"));
         next.email_verified = !ann.email_verified;
         next.status = if round == 0 { UserStatus::Disabled } else { UserStatus::Active };
+        next.status_reason = (round == 0).then(|| "left the company".to_owned());
+        next.must_change_password = round == 1;
         next.created_at = at(999);
         next.updated_at = Timestamp::from_unix_micros(at(1).as_unix_micros() + 1);
         let mut tx = begin(&storage.store).await;

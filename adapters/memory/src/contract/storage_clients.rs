@@ -1,7 +1,8 @@
 //! OAuth 2 clients.
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::clients::{Client, ClientId, SecretDigest};
+use portcullis_domain::clients::{Client, ClientId};
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::ports::store::{StoreError, Unique};
 
 use super::Storage;

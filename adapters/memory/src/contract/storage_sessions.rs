@@ -3,16 +3,17 @@
 use std::net::IpAddr;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::caller::Impersonation;
+use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::ports::store::{StoreError, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked, Session, TokenFamily};
 
 use super::Storage;
 use super::samples::{
-    at, begin, commit, digest, kept, refused, scope, session, session_in, stored_session, stored_user, user,
+    RANDOM, at, begin, commit, digest, kept, refused, scope, session, session_in, stored_session, stored_user, user,
 };
 
-const REASONS: [RevocationReason; 8] = [
+const REASONS: [RevocationReason; 11] = [
     RevocationReason::Logout,
     RevocationReason::LogoutAll,
     RevocationReason::RevokedByOwner,
@@ -21,6 +22,9 @@ const REASONS: [RevocationReason; 8] = [
     RevocationReason::AccountDeleted,
     RevocationReason::TokenRevoked,
     RevocationReason::Displaced,
+    RevocationReason::RevokedByAdmin,
+    RevocationReason::AccountDisabled,
+    RevocationReason::PasswordExpired,
 ];
 
 pub(super) fn extremes(plain: &Session) -> Vec<Session> {
@@ -39,6 +43,8 @@ pub(super) fn extremes(plain: &Session) -> Vec<Session> {
             expires_at: last,
             revoked: Some(Revoked { at: micro, reason }),
             ip: addresses.get(number).and_then(|text| text.parse::<IpAddr>().ok()),
+            impersonation: (number > 0)
+                .then(|| Impersonation { by: UserId::new(at(0), &RANDOM), read_only: number % 2 == 0 }),
             user_agent: (number > 0).then(|| "Mozilla/5.0 (日本; 😀) \u{202E}x".repeat(number)),
             family: TokenFamily {
                 generation: if number == 0 { u32::MAX } else { 2_147_483_648 },

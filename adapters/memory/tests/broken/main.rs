@@ -4,6 +4,7 @@
 mod imports;
 mod others;
 mod stores;
+mod stores_access;
 mod stores_attempts;
 mod stores_audit;
 mod stores_clients;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
+use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::sessions::{RevocationRepository, RevocationSignal, SessionRepository};
+use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, Store, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
@@ -37,6 +39,11 @@ pub(crate) enum Fault {
     PutsKeysOff,
     ForgetsTheWebhooks,
     AnnouncesTwice,
+    ForgetsTheState,
+    AsksForHoldersWithoutHolding,
+    GrantsByReading,
+    RedeemsByReading,
+    LosesUses,
 }
 
 struct Broken {
@@ -100,6 +107,22 @@ impl Tx for BrokenTx {
 
     fn clients(&mut self) -> &mut dyn ClientRepository {
         self
+    }
+
+    fn roles(&mut self) -> &mut dyn RoleRepository {
+        self
+    }
+
+    fn api_keys(&mut self) -> &mut dyn ApiKeyRepository {
+        self
+    }
+
+    fn one_time_tokens(&mut self) -> &mut dyn OneTimeTokenRepository {
+        self
+    }
+
+    fn stats(&mut self) -> &mut dyn StatsRepository {
+        self.tx().stats()
     }
 
     fn webhooks(&mut self) -> &mut dyn WebhookRepository {

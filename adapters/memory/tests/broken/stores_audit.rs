@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
+use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::store::{Store, StoreError};
 
@@ -25,6 +26,18 @@ impl AuditRepository for BrokenTx {
 
     async fn page(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
         self.tx().audit().page(query).await
+    }
+
+    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError> {
+        self.tx().audit().note_erasure(user).await
+    }
+
+    async fn erasures(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.tx().audit().erasures(limit).await
+    }
+
+    async fn erase(&mut self, user: UserId, limit: u32) -> Result<u64, StoreError> {
+        self.tx().audit().erase(user, limit).await
     }
 
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {

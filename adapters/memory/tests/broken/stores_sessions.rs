@@ -42,6 +42,23 @@ impl SessionRepository for BrokenTx {
         self.tx().sessions().live_of(user, now, after, limit).await
     }
 
+    async fn all_of(
+        &mut self,
+        user: UserId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.tx().sessions().all_of(user, after, limit).await
+    }
+
+    async fn revoke_impersonations(
+        &mut self,
+        by: UserId,
+        revoked: Revoked,
+    ) -> Result<Vec<(UserId, SessionId)>, StoreError> {
+        self.tx().sessions().revoke_impersonations(by, revoked).await
+    }
+
     async fn beyond(&mut self, user: UserId, now: Timestamp, keep: u32) -> Result<Vec<SessionId>, StoreError> {
         self.tx().sessions().beyond(user, now, keep).await
     }

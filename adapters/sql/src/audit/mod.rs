@@ -1,11 +1,13 @@
 //! The audit trail: entries wait in their unit and are written with its last statements.
 
+pub(crate) mod erase;
 pub(crate) mod page;
 mod row;
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
+use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::store::StoreError;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -35,6 +37,31 @@ impl AuditRepository for Unit {
         let entries = rows.collect::<Result<_, _>>()?;
         self.keep(link);
         Ok(entries)
+    }
+
+    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError> {
+        let link = self.writing().await?;
+        let note = link.statement(erase::NOTE, [(*user.as_uuid()).into()]);
+        link.execute_raw(note).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(())
+    }
+
+    async fn erasures(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        let link = self.reading()?;
+        let noted = link.statement(erase::NOTED, [i64::from(limit).into()]);
+        let rows = link.query_all_raw(noted).await.map_err(store_error)?;
+        let users = rows.iter().map(|row| row.try_get_by_index(0).map(UserId::from_uuid).map_err(store_error));
+        let users = users.collect::<Result<_, _>>()?;
+        self.keep(link);
+        Ok(users)
+    }
+
+    async fn erase(&mut self, user: UserId, limit: u32) -> Result<u64, StoreError> {
+        let link = self.writing().await?;
+        let erased = erase::erase(&link, user, limit).await?;
+        self.keep(link);
+        Ok(erased)
     }
 
     async fn purge(&mut self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {

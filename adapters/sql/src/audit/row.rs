@@ -10,9 +10,9 @@ use crate::entity::audit::Model;
 
 /// The columns, in the order of [`values`].
 pub(crate) const COLUMNS: &str = "at, id, actor_kind, actor_id, action, refusal, subject_id, session_id, ip, user_agent, \
-    request_id, detail";
+    request_id, detail, impersonator";
 /// How many there are.
-pub(crate) const WIDTH: usize = 12;
+pub(crate) const WIDTH: usize = 13;
 /// The kind of an actor who is the subject.
 pub(super) const OWN: &str = "self";
 /// How many rows one statement adds.
@@ -55,6 +55,7 @@ pub(crate) fn values(entry: &AuditEntry) -> [Value; WIDTH] {
         entry.user_agent.as_deref().into(),
         entry.request_id.as_deref().into(),
         entry.detail.as_deref().into(),
+        entry.impersonator.map(|user| *user.as_uuid()).into(),
     ]
 }
 
@@ -74,6 +75,7 @@ pub(super) fn entry(row: Model) -> Result<AuditEntry, StoreError> {
         outcome: refusal.map_or(Outcome::Success, Outcome::Refused),
         subject,
         session: row.session_id.map(SessionId::from_uuid),
+        impersonator: row.impersonator.map(UserId::from_uuid),
         ip: maybe_ip("audit.ip", row.ip)?,
         user_agent: row.user_agent,
         request_id: row.request_id,

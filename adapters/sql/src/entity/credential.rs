@@ -8,6 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     pub hash: String,
+    /// 0 where sessions start with it.
+    pub state: i16,
 }
 
 impl std::fmt::Debug for Model {

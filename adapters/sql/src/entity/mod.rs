@@ -2,11 +2,14 @@
 
 #![expect(unreachable_pub, reason = "what SeaORM derives for an entity is public")]
 
+pub(crate) mod api_key;
 pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod credential;
+pub(crate) mod one_time_token;
 pub(crate) mod outbox;
 pub(crate) mod revocation;
+pub(crate) mod role;
 pub(crate) mod session;
 pub(crate) mod signing_key;
 pub(crate) mod user;

@@ -27,6 +27,10 @@ pub struct Model {
     pub used_at_4: Option<i64>,
     /// Not after the end of the session; moves only backwards, so that a refresh leaves its index alone.
     pub ends_from: i64,
+    /// Who acts as the user.
+    pub impersonator: Option<Uuid>,
+    /// There where `impersonator` is.
+    pub impersonation_read_only: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

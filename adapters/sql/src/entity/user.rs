@@ -16,6 +16,8 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub version: i64,
+    pub status_reason: Option<String>,
+    pub must_change_password: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

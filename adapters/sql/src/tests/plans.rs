@@ -86,6 +86,7 @@ fn a_session(user: UserId, id: SessionId) -> Session {
         revoked: None,
         ip: None,
         user_agent: None,
+        impersonation: None,
         family: TokenFamily::new(TokenDigest([1; 32])),
     }
 }
@@ -149,7 +150,8 @@ fn of_clients_and_webhooks(backend: DbBackend) -> Vec<Statement> {
     all
 }
 
-async fn plan(connection: &DatabaseConnection, explain: &str, place: usize, statement: &Statement) -> String {
+/// The plan of a statement, a line for each step.
+pub(super) async fn plan(connection: &DatabaseConnection, explain: &str, place: usize, statement: &Statement) -> String {
     let mut statement = statement.clone();
     statement.sql = format!("{explain} {}", statement.sql);
     let rows = connection.query_all_raw(statement).await.unwrap();
@@ -179,20 +181,28 @@ async fn hot_statements_on_sqlite_scan_no_table() {
     }
 }
 
+/// A store in a schema of its own; `options` of the server follow its name.
 #[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
-#[tokio::test]
-async fn hot_statements_on_postgres_can_do_without_reading_a_whole_table() {
+pub(super) async fn on_postgres(schema: &str, options: &str) -> SqlStore {
     let server = std::env::var("PORTCULLIS_TEST_POSTGRES")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
-    let schema = unique_name();
     let separator = if server.contains('?') { '&' } else { '?' };
-    // The tables are empty here: without this the planner would not use an index for anything.
-    let url = format!("{server}{separator}options=-csearch_path%3D{schema}%20-cenable_seqscan%3Doff");
+    let url = format!("{server}{separator}options=-csearch_path%3D{schema}{options}");
     let store = SqlStore::connect(&url, SqlSettings::default(), Arc::new(Counter)).await.unwrap();
     let Database::Postgres(postgres) = &store.shared().database else { panic!("a PostgreSQL database") };
-    let pool = postgres.pool();
-    pool.connection().execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+    let create = format!("CREATE SCHEMA {schema}");
+    postgres.pool().connection().execute_unprepared(&create).await.unwrap();
     store.migrate().await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn hot_statements_on_postgres_can_do_without_reading_a_whole_table() {
+    let schema = unique_name();
+    // The tables are empty here: without this the planner would not use an index for anything.
+    let store = on_postgres(&schema, "%20-cenable_seqscan%3Doff").await;
+    let Database::Postgres(postgres) = &store.shared().database else { panic!("a PostgreSQL database") };
+    let pool = postgres.pool();
     let mut plans = Vec::new();
     for statement in statements(DbBackend::Postgres) {
         plans.push((plan(pool.connection(), "EXPLAIN", 0, &statement).await, statement.sql));

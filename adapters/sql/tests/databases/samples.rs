@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{Email, User};
-use portcullis_domain::clients::{Client, ClientId, SecretDigest};
+use portcullis_domain::clients::{Client, ClientId};
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::{SessionId, UserId, WebhookId};
 use portcullis_domain::ports::store::{Effect, Store};
@@ -37,6 +38,7 @@ pub(crate) fn session(user: &User) -> Session {
         revoked: None,
         ip: None,
         user_agent: None,
+        impersonation: None,
         family: TokenFamily::new(digest(0)),
     }
 }

@@ -55,6 +55,7 @@ fn claims() -> Claims {
         client_id: "portcullis".into(),
         scope: Scope::parse("openid profile").expect("a scope"),
         authenticated_at: Some(NOW),
+        actor: None,
         roles: None,
         permissions: None,
     }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::tokens::{TokenIssuer, TokenVerifier};
 use portcullis_domain::tokens::{Algorithm, Claims, Scope};
 use serde_json::{Value, json};
 
 use crate::forger;
-use crate::scene::{self, JWT, NOW, assert_refused, claims, client_claims, scene, token, unb64};
+use crate::scene::{self, Dice, JWT, NOW, assert_refused, claims, client_claims, scene, token, unb64};
 
 fn segment(token: &str, at: usize) -> Value {
     let text = token.split('.').nth(at).expect("a segment");
@@ -24,6 +25,7 @@ async fn every_claim_survives_in_every_format() {
             if full {
                 claims.roles = Some(vec!["admin".into(), "editor \u{1F511}".into()]);
                 claims.permissions = Some(vec![]);
+                claims.actor = Some(UserId::new(NOW, &Dice::default()));
             } else {
                 claims.authenticated_at = None;
                 claims.scope = Scope::default();
@@ -86,6 +88,46 @@ async fn a062_the_token_of_a_client_has_its_id_as_sub_and_neither_sid_nor_auth_t
             assert_eq!((&said["sub"], &said["client_id"]), (&json!("orders"), &json!("orders")));
             assert!(said.get("sid").is_none() && said.get("auth_time").is_none(), "{said}");
         }
+    }
+}
+
+#[tokio::test]
+async fn who_really_acts_is_an_object_with_their_id_and_nothing_else_is_read() {
+    for algorithm in Algorithm::ALL {
+        let (ring, pairs) = scene(algorithm).await;
+        let admin = UserId::new(NOW, &Dice::default());
+        let of_user = ring.issue(&Claims { actor: Some(admin), ..claims() }).expect("a token");
+        let good = said(of_user.expose());
+        assert_eq!(good["act"], json!({ "sub": admin }), "{algorithm:?}");
+        assert!(said(&token(&ring)).get("act").is_none(), "nobody else acts");
+
+        let with = |act: &str| {
+            let text = good.to_string();
+            let act_before = format!(r#""act":{}"#, good["act"]);
+            forged(algorithm, pairs, &text.replace(&act_before, &format!(r#""act":{act}"#)))
+        };
+        ring.verify(&with(&format!(r#"{{"sub":"{admin}"}}"#)), NOW).expect("the forger's tools work");
+        for act in [
+            "null".to_owned(),
+            "true".to_owned(),
+            "{}".to_owned(),
+            format!(r#""{admin}""#),
+            format!(r#"["{admin}"]"#),
+            format!(r#"[{{"sub":"{admin}"}}]"#),
+            r#"{"sub":null}"#.to_owned(),
+            r#"{"sub":""}"#.to_owned(),
+            r#"{"sub":"orders"}"#.to_owned(),
+            format!(r#"{{"sub":"{}"}}"#, admin.to_string().to_uppercase()),
+            format!(r#"{{"sub":["{admin}"]}}"#),
+            format!(r#"{{"sub":"{admin}","iss":"https://auth.example.com"}}"#),
+            format!(r#"{{"sub":"{admin}","act":{{"sub":"{admin}"}}}}"#),
+            format!(r#"{{"sub":"{admin}","sub":"{admin}"}}"#),
+            format!(r#"{{"sub":"{admin}"}},"act":{{"sub":"{admin}"}}"#),
+        ] {
+            assert_refused(&ring, &with(&act), &act);
+        }
+        let of_client = ring.issue(&Claims { actor: Some(admin), ..client_claims() }).expect("a token");
+        assert_refused(&ring, of_client.expose(), "nobody acts as a client");
     }
 }
 

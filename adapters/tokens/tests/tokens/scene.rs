@@ -89,6 +89,7 @@ pub(crate) fn claims() -> Claims {
         client_id: "portcullis".into(),
         scope: Scope::parse("openid profile").expect("a scope"),
         authenticated_at: Some(NOW.minus(Duration::from_secs(30))),
+        actor: None,
         roles: None,
         permissions: None,
     }

@@ -1,0 +1,166 @@
+//! Whoever calls, with what they may do at this moment.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::Registry;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use portcullis_domain::access::ResolveError;
+use portcullis_domain::caller::{Caller, Identity};
+use portcullis_domain::tokens::{Claims, Subject};
+
+use crate::csrf::{self, Protects};
+use crate::limits;
+use crate::origin::From as Origin;
+use crate::problem::{Code, Problem};
+use crate::routes::Matched;
+use crate::state::Visit;
+
+use super::{
+    Credential, KEY_SCHEME, TOKEN_SCHEMES, Transport, in_person, is_harmless, may_change, register_keys, register_tokens,
+};
+
+/// What an operation takes as proof of who calls.
+pub(crate) trait Takes: Send + Sync + 'static {
+    /// Whether it takes access tokens, in the header or in the cookie.
+    const TOKENS: bool;
+    /// Whether it takes API keys.
+    const KEYS: bool;
+    /// Whether it is for users alone, and for nobody who acts as them.
+    const IN_PERSON: bool = false;
+}
+
+/// An access token or an API key.
+pub(crate) struct Either;
+impl Takes for Either {
+    const TOKENS: bool = true;
+    const KEYS: bool = true;
+}
+
+/// An access token, a user's or a client's.
+pub(crate) struct TokenOnly;
+impl Takes for TokenOnly {
+    const TOKENS: bool = true;
+    const KEYS: bool = false;
+}
+
+/// An API key.
+pub(crate) struct KeyOnly;
+impl Takes for KeyOnly {
+    const TOKENS: bool = false;
+    const KEYS: bool = true;
+}
+
+/// An access token of a user, presented by that user.
+pub(crate) struct InPerson;
+impl Takes for InPerson {
+    const TOKENS: bool = true;
+    const KEYS: bool = false;
+    const IN_PERSON: bool = true;
+}
+
+/// Whoever calls, if the operation is for them: who has not the permissions that it asks for gets no further, and
+/// nothing else of the request is read. What the body makes necessary besides the use case decides.
+///
+/// It stands before [`Origin`] among the arguments of an operation: who really acts is known only then.
+pub(crate) struct Calling<K = Either> {
+    /// Who, and what they may do.
+    pub(crate) caller: Caller,
+    /// How the credential came.
+    pub(crate) transport: Transport,
+    kind: PhantomData<K>,
+}
+
+impl<K: Takes> Calling<K> {
+    async fn of(request: &Request) -> Result<Self, Problem> {
+        let visit = Visit::of(request)?;
+        let (caller, transport) = match Credential::of(request.headers(), &visit.state.settings)? {
+            Some(Credential::Key(text)) if K::KEYS => (by_key(visit, request, text).await?, Transport::Bearer),
+            Some(Credential::Key(_)) => return Err(Problem::token_needed()),
+            _ if !K::TOKENS => return Err(Problem::key_needed()),
+            Some(Credential::Bearer(token)) => {
+                let claims = visit.state.app.tokens.identify(token)?;
+                (by_claims(visit, &claims).await?, Transport::Bearer)
+            }
+            Some(Credential::Cookie(token)) => (by_cookie(visit, request, token).await?, Transport::Cookie),
+            None => return Err(Problem::unauthenticated(false)),
+        };
+        if K::IN_PERSON {
+            in_person(caller.session().ok_or_else(|| Problem::new(Code::UserRequired))?)?;
+        }
+        if let Some(session) = caller.session() {
+            may_change(session, request)?;
+        }
+        if let Some(matched) = request.data::<Arc<Matched>>() {
+            matched.asked.iter().try_for_each(|asked| caller.require(*asked))?;
+        }
+        Ok(Self { caller, transport, kind: PhantomData })
+    }
+}
+
+async fn by_claims(visit: &Visit, claims: &Claims) -> Result<Caller, Problem> {
+    let resolved = visit.state.app.access.resolve_token(claims).await;
+    let caller = resolved.map_err(|error| unresolved(error, || Problem::unauthenticated(true)))?;
+    visit.note_impersonator(caller.session().and_then(|session| session.impersonation))?;
+    Ok(caller)
+}
+
+async fn by_cookie(visit: &Visit, request: &Request, token: &str) -> Result<Caller, Problem> {
+    let (headers, settings) = (request.headers(), &visit.state.settings);
+    let harmless = is_harmless(request);
+    if !harmless {
+        csrf::check_source(headers, settings)?;
+    }
+    let claims = visit.state.app.tokens.identify(token)?;
+    // No client keeps its token in a cookie of ours.
+    let Subject::User { session, .. } = claims.subject else { return Err(Problem::unauthenticated(true)) };
+    if !harmless {
+        csrf::check_token(headers, &*settings.mac, session, &[Protects::Access])?;
+    }
+    by_claims(visit, &claims).await
+}
+
+/// The caller behind an API key, counted by the limit that the key has.
+pub(super) async fn by_key(visit: &Visit, request: &Request, text: &str) -> Result<Caller, Problem> {
+    let resolved = visit.state.app.access.resolve_key(text, &Origin::of(request)).await;
+    let caller = resolved.map_err(|error| unresolved(error, Problem::key_refused))?;
+    if let Identity::ApiKey { id, quota: Some(quota), .. } = caller.identity {
+        limits::count_key(visit, id, quota).await?;
+    }
+    Ok(caller)
+}
+
+/// What it means that nobody was found behind a credential.
+pub(super) fn unresolved(error: ResolveError, unauthenticated: impl FnOnce() -> Problem) -> Problem {
+    match error {
+        ResolveError::Unauthenticated => unauthenticated(),
+        ResolveError::AddressNotAllowed => Problem::new(Code::AddressNotAllowed),
+        ResolveError::Failure(failure) => failure.into(),
+    }
+}
+
+impl<'a, K: Takes> ApiExtractor<'a> for Calling<K> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        if K::TOKENS {
+            register_tokens(registry);
+        }
+        if K::KEYS {
+            register_keys(registry);
+        }
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        let tokens = TOKEN_SCHEMES.into_iter().filter(|_| K::TOKENS);
+        tokens.chain(K::KEYS.then_some(KEY_SCHEME)).collect()
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        Ok(Self::of(request).await?)
+    }
+}

@@ -1,0 +1,62 @@
+//! The end of everything that a user does: in sessions of their own, and as others.
+
+use crate::audit::{Action, Actor, AuditEntry};
+use crate::ids::{SessionId, UserId};
+use crate::origin::Origin;
+use crate::ports::ambient::Randomness;
+use crate::ports::sessions::Revocation;
+use crate::ports::store::{Effect, StoreError, Tx};
+
+use super::{RevocationReason, Revoked, SessionPolicy, revoked_events};
+
+/// Whose sessions end, and because of whom.
+pub(crate) struct EndAll<'a> {
+    /// Whose.
+    pub(crate) user: UserId,
+    /// The one that stays.
+    pub(crate) keep: Option<SessionId>,
+    /// When and why.
+    pub(crate) revoked: Revoked,
+    /// Who ends them.
+    pub(crate) actor: &'a Actor,
+    /// Where the request came from.
+    pub(crate) origin: &'a Origin,
+}
+
+/// What ended.
+pub(crate) struct Ended {
+    /// How many sessions of the user's own.
+    pub(crate) own: usize,
+    /// What is announced once the unit is committed.
+    pub(crate) effects: Vec<Effect>,
+    /// What every replica has to know from then on.
+    pub(crate) revocations: Vec<Revocation>,
+}
+
+impl EndAll<'_> {
+    /// Ends, within `tx`, the sessions of the user, and those in which the user acts as somebody else; the latter are
+    /// recorded one by one, for they are the sessions of others.
+    pub(crate) async fn run(
+        &self,
+        tx: &mut dyn Tx,
+        policy: &SessionPolicy,
+        random: &dyn Randomness,
+    ) -> Result<Ended, StoreError> {
+        let (at, reason) = (self.revoked.at, RevocationReason::ImpersonationEnded);
+        let own = tx.sessions().revoke_all_of(self.user, self.keep, self.revoked).await?;
+        let acted = tx.sessions().revoke_impersonations(self.user, Revoked { at, reason }).await?;
+        let mut revocations = policy.revocations(&own, at);
+        let mut effects = revoked_events(self.user, &revocations, self.revoked.reason, self.origin);
+        for (owner, session) in acted {
+            let ended = policy.revocations(&[session], at);
+            effects.extend(revoked_events(owner, &ended, reason, self.origin));
+            revocations.extend(ended);
+            let act = AuditEntry::new(at, random, self.actor.clone(), Action::Revoke, self.origin);
+            tx.audit().append(act.on(owner).in_session(session).with(reason.as_str())).await?;
+        }
+        if !revocations.is_empty() {
+            tx.revocations().add(&revocations).await?;
+        }
+        Ok(Ended { own: own.len(), effects, revocations })
+    }
+}

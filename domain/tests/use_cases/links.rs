@@ -1,0 +1,225 @@
+//! Links by which the owner of an account chooses a password.
+
+use std::sync::Arc;
+
+use portcullis_domain::access::Purpose;
+use portcullis_domain::accounts::ChangePassword;
+use portcullis_domain::administration::{CreateUser, Link, SetPasswordError, UpdateUser};
+use portcullis_domain::audit::{Action, Actor};
+use portcullis_domain::caller::Caller;
+use portcullis_domain::event::Event;
+use portcullis_domain::ports::store::Store;
+use portcullis_domain::secret::SecretDigest;
+use portcullis_domain::sessions::LogInError;
+
+use crate::administration_scene::{manage, program, set_password};
+use crate::faulty::faulty_world;
+use crate::world::{ATTEMPTS, DAY, PASSWORD, SECOND, World, email, origin, password, username};
+
+const NEW: &str = "a rather different phrase";
+
+async fn link(world: &World, name: &str) -> Link {
+    let user = world.find(name).await;
+    let caller = program(&["users:write"]);
+    world.app.administration.password_link(manage(&caller, &user)).await.expect("a link")
+}
+
+#[tokio::test]
+async fn a_link_sets_the_password_once_and_ends_all_sessions_a016_a017() {
+    let world = World::new().await;
+    let (ann, pair) = world.signed_in("ann").await;
+    let link = link(&world, "ann").await;
+    assert_eq!(link.expires_at, world.now().plus(DAY));
+    let [made] = world.acts().await.try_into().expect("one entry");
+    assert_eq!((made.action, made.subject, made.detail.as_deref()), (Action::CreateLink, Some(ann.id), Some("set_password")));
+
+    let done = world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
+    assert_eq!(done.id, ann.id);
+    assert_eq!(world.caller(&pair), None, "the sessions of before are over");
+    assert!(world.refresh(&pair).await.is_err());
+    assert!(world.try_log_in("ann", PASSWORD).await.is_err(), "so is the password of before");
+    let events = world.events().await;
+    assert_eq!(events[0], Event::UserPasswordChanged { user_id: ann.id });
+    assert!(matches!(events[1], Event::SessionRevoked { session_id, .. } if session_id == pair.session.id), "{events:?}");
+    let set = world.acts().await.into_iter().find(|entry| entry.action == Action::SetPassword).expect("an entry");
+    assert_eq!((set.actor, set.subject, set.ip), (Actor::Anonymous, Some(ann.id), origin().ip));
+
+    let again = world.app.administration.set_password(set_password(&link.token, PASSWORD)).await;
+    assert!(matches!(again, Err(SetPasswordError::Invalid)), "{again:?}");
+    world.try_log_in("ann", NEW).await.expect("the password is the one that was chosen first");
+}
+
+#[tokio::test]
+async fn a_weak_password_leaves_the_link_usable_a006() {
+    let world = World::new().await;
+    world.signed_in("ann").await;
+    let link = link(&world, "ann").await;
+    for weak in ["password", "ann@example.com"] {
+        let refused = world.app.administration.set_password(set_password(&link.token, weak)).await;
+        assert!(matches!(refused, Err(SetPasswordError::WeakPassword(_))), "{weak}: {refused:?}");
+    }
+    world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("the link still works");
+}
+
+#[tokio::test]
+async fn a_link_that_is_wrong_replaced_or_out_of_time_sets_nothing_a017() {
+    let world = World::new().await;
+    world.signed_in("ann").await;
+    let replaced = link(&world, "ann").await;
+    let fresh = link(&world, "ann").await;
+    world.clock.advance(DAY);
+    let other_kind = fresh.token.expose().replace("psl_", "psu_");
+    let unknown = format!("psl_{}", "0".repeat(64));
+    for wrong in ["", "psl_", &other_kind, &unknown, replaced.token.expose(), fresh.token.expose()] {
+        let refused = world.app.administration.set_password(set_password(&wrong.to_owned().into(), NEW)).await;
+        assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
+    }
+    let in_time = link(&world, "ann").await;
+    world.clock.advance(DAY - SECOND);
+    world.app.administration.set_password(set_password(&in_time.token, NEW)).await.expect("a second before its end");
+}
+
+#[tokio::test]
+async fn a_link_dies_with_a_new_password_or_address_a017() {
+    let world = World::new().await;
+    let (ann, pair) = world.signed_in("ann").await;
+    let before = link(&world, "ann").await;
+    let cmd = ChangePassword {
+        user: ann.id,
+        session: pair.session.id,
+        current: password(PASSWORD),
+        new: password(NEW),
+        origin: origin(),
+    };
+    world.app.accounts.change_password(cmd).await.expect("a new password");
+    let refused = world.app.administration.set_password(set_password(&before.token, PASSWORD)).await;
+    assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
+
+    let before = link(&world, "ann").await;
+    let cmd = UpdateUser {
+        caller: Caller::operator(),
+        user: ann.id,
+        version: None,
+        username: None,
+        email: Some(email("ann@example.org")),
+        email_verified: None,
+        origin: origin(),
+    };
+    world.app.administration.update_user(cmd).await.expect("a new address");
+    let refused = world.app.administration.set_password(set_password(&before.token, PASSWORD)).await;
+    assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_gets_its_first_one_by_the_link_a016_a019() {
+    let world = World::new().await;
+    let cmd = CreateUser {
+        caller: program(&["users:write"]),
+        username: Some(username("ann")),
+        email: email("ann@example.com"),
+        email_verified: false,
+        password: None,
+        roles: Vec::new(),
+        origin: origin(),
+    };
+    let created = world.app.administration.create_user(cmd).await.expect("an account");
+    assert!(world.try_log_in("ann", PASSWORD).await.is_err(), "nobody logs in without a password");
+    let token = created.link.expect("a link").token;
+    world.app.administration.set_password(set_password(&token, PASSWORD)).await.expect("a password");
+    world.log_in("ann").await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_takes_a_password_and_stays_disabled_a043() {
+    let world = World::new().await;
+    let (ann, _) = world.signed_in("ann").await;
+    let link = link(&world, "ann").await;
+    world.app.administration.disable(manage(&Caller::operator(), &ann), "left".to_owned()).await.expect("disabled");
+    world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
+    let refused = world.try_log_in("ann", NEW).await;
+    assert!(matches!(refused, Err(LogInError::InvalidCredentials)), "{refused:?}");
+    world.app.administration.enable(manage(&Caller::operator(), &ann)).await.expect("enabled");
+    world.try_log_in("ann", NEW).await.expect("the password that was chosen meanwhile");
+}
+
+#[tokio::test]
+async fn a_link_satisfies_whoever_asked_for_a_new_password() {
+    let world = World::new().await;
+    let (ann, _) = world.signed_in("ann").await;
+    world.app.administration.expire_password(manage(&Caller::operator(), &ann)).await.expect("expired");
+    let link = link(&world, "ann").await;
+    let ann = world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
+    assert!(!ann.must_change_password);
+    world.try_log_in("ann", NEW).await.expect("a session");
+    assert_eq!(world.find("ann").await, ann, "what was answered is what is stored");
+}
+
+#[tokio::test]
+async fn whoever_was_locked_out_by_guesses_gets_in_after_the_link_a013() {
+    let world = World::new().await;
+    world.signed_in("ann").await;
+    for _ in 0..=ATTEMPTS.free {
+        let _ = world.try_log_in("ann", "a wrong guess").await;
+    }
+    let waits = world.try_log_in("ann", PASSWORD).await;
+    assert!(matches!(waits, Err(LogInError::TooManyAttempts(_))), "{waits:?}");
+    let link = link(&world, "ann").await;
+    world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
+    world.try_log_in("ann", NEW).await.expect("the owner gets in");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_twenty_who_race_with_one_link_one_sets_the_password_a017_m5() {
+    for _ in 0..5 {
+        let (world, _) = faulty_world().await;
+        let world = Arc::new(world);
+        world.signed_in("ann").await;
+        let link = link(&world, "ann").await;
+        let tasks: Vec<_> = (0..20)
+            .map(|number| {
+                let (world, new) = (world.clone(), format!("{NEW} number {number}"));
+                let cmd = set_password(&link.token, &new);
+                tokio::spawn(async move { world.app.administration.set_password(cmd).await.map(|_| new) })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for task in tasks {
+            match task.await.expect("a task") {
+                Ok(new) => winners.push(new),
+                Err(SetPasswordError::Invalid | SetPasswordError::Failure(_)) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let [winner] = winners.as_slice() else { panic!("one sets it, not {}", winners.len()) };
+        world.try_log_in("ann", winner).await.expect("the password is the winner's");
+    }
+}
+
+#[tokio::test]
+async fn no_link_is_kept_or_told_anywhere_a113() {
+    let world = World::new().await;
+    let setup = world.app.administration.setup_link(&Caller::operator()).await.expect("a link");
+    let (ann, _) = world.signed_in("ann").await;
+    let link = link(&world, "ann").await;
+    let mut tx = world.store.begin().await.expect("a unit of work");
+    for (token, purpose) in [(&setup.token, Purpose::Setup), (&link.token, Purpose::SetPassword)] {
+        let secret = &token.expose()[4..];
+        let digest = SecretDigest(world.ports.mac.tag("one-time token v1", token.expose().as_bytes()));
+        let stored = tx.one_time_tokens().peek(&digest, purpose, world.now()).await.expect("a look");
+        assert!(stored.is_some(), "what is stored is a tag under the master key");
+        let kept = [
+            format!("{stored:?}"),
+            format!("{:?}", world.trail().await),
+            format!("{:?}", world.events().await),
+            format!("{link:?} {setup:?} {:?}", set_password(token, NEW)),
+            serde_json::to_string(&world.trail().await).expect("a text"),
+        ];
+        for place in kept {
+            assert!(!place.contains(secret), "the secret of a link is in {}", &place[..60.min(place.len())]);
+        }
+    }
+    drop(tx);
+    world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
+    assert!(!format!("{:?}{:?}", world.trail().await, world.events().await).contains(link.token.expose()));
+    assert_eq!(world.find("ann").await.id, ann.id);
+}

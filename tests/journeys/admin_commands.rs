@@ -1,0 +1,327 @@
+//! Accounts, roles and keys from the command line while the service runs.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::api::{Answer, Api, Person};
+use crate::operator::{Called, call, call_with_input, migrated};
+use crate::place::{Place, connect};
+use crate::service::{ISSUER, Service, Settings};
+
+fn create(settings: &Settings, who: &Person, flags: &[&str]) -> Called {
+    let create = ["admin", "create-user", "--email", &who.email, "--username", &who.username, "--password-stdin"];
+    call_with_input(settings, &[&create[..], flags].concat(), format!("{}\n", who.password).as_bytes())
+}
+
+async fn set_password(api: &Api, token: &str, password: &str) -> Answer {
+    let body = json!({ "token": token, "password": password });
+    api.call(Method::POST, "/api/v1/auth/set-password", None, &body).await
+}
+
+/// The secret of a link to choose a password.
+#[track_caller]
+fn secret_of(url: &Value) -> String {
+    let url = url.as_str().expect("a URL");
+    let token = url.strip_prefix(&format!("{ISSUER}/set-password#")).expect("the secret is the fragment");
+    assert!(token.starts_with("psl_") && token.len() == 68, "{url}");
+    token.to_owned()
+}
+
+#[track_caller]
+fn nowhere(secrets: &[&str], text: &str) {
+    for secret in secrets {
+        let digits = secret.trim_start_matches("psl_").rsplit('_').next().unwrap_or_default();
+        assert!(!text.contains(digits), "a secret is told: {text}");
+    }
+}
+
+async fn on_both(journey: impl AsyncFn(&Place, &Settings, &Service, &Api)) {
+    for place in [Place::sqlite(), Place::postgres().await] {
+        let settings = migrated(&place).with("PORTCULLIS__LOG__LEVEL", "trace");
+        let service = settings.start().await;
+        journey(&place, &settings, &service, &Api::at(&service.url)).await;
+        service.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_the_command_line_logs_in_to_the_running_service() {
+    on_both(async |_, settings, service, api| {
+        let (ada, bob) = (Person::new(), Person::new());
+        let made = create(settings, &ada, &["--role", "admin", "--email-verified", "--json"]).expect(0).json();
+        assert_eq!((&made["user"]["roles"], &made["password_link"]), (&json!(["admin", "user"]), &Value::Null));
+        assert_eq!(made["user"]["email_verified"], true);
+        let tokens = api.sign_in(&ada).await;
+        api.get("/api/v1/users", Some(&tokens.access)).await.expect(200);
+
+        let flags = ["--email", &bob.email, "--username", &bob.username, "--json"];
+        let invited = call(settings, &[&["admin", "create-user"], &flags[..]].concat()).expect(0);
+        assert!(invited.err.contains("not shown again"), "{invited:?}");
+        let link = secret_of(&invited.json()["password_link"]["url"]);
+        api.login(&bob.email, &bob.password).await.expect(401);
+        assert!(api.get("/set-password", None).await.expect(200).text.contains("<form"));
+        set_password(api, &link, "password").await.expect(422);
+        set_password(api, &link, &bob.password).await.expect(204);
+        set_password(api, &link, &bob.password).await.expect_problem(410, "invalid-link");
+        let session = api.sign_in(&bob).await;
+        api.get("/api/v1/users", Some(&session.access)).await.expect(403);
+
+        // A later link ends the sessions, and takes the place of an earlier one.
+        let url = || secret_of(&call(settings, &["users", "password-link", &bob.username, "--json"]).expect(0).json()["url"]);
+        let (old, new) = (url(), url());
+        let next = Person::new().password;
+        set_password(api, &old, &next).await.expect_problem(410, "invalid-link");
+        set_password(api, &new, &next).await.expect(204);
+        api.get("/api/v1/me", Some(&session.access)).await.expect(401);
+        api.login(&bob.email, &bob.password).await.expect(401);
+        api.login(&bob.email, &next).await.expect(200);
+
+        let trail = call(settings, &["audit", "tail", "--json"]).expect(0);
+        let secrets = [&ada.password, &bob.password, &next, &link, &old, &new].map(String::as_str);
+        nowhere(&secrets, &trail.out);
+        nowhere(&secrets, &service.log());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_found_changed_disabled_and_deleted_by_any_of_their_names() {
+    on_both(async |_, settings, _, api| {
+        let (ada, bob) = (Person::new(), Person::new());
+        create(settings, &ada, &["--role", "admin"]).expect(0);
+        let tokens = api.join(&bob).await;
+        let users = |arguments: &[&str]| call(settings, &[&["users"], arguments].concat());
+        let shown = |who: &str| users(&["show", who, "--json"]).expect(0).json();
+        let account = shown(&bob.email);
+        let id = account["id"].as_str().expect("an id").to_owned();
+        for who in [&id, &bob.username, &bob.username.to_uppercase(), &bob.email.to_uppercase()] {
+            assert_eq!(shown(who), account);
+        }
+        assert_eq!(account["roles"], json!(["user"]));
+        assert_eq!(shown(&ada.email)["permissions"], json!(["*:*"]));
+
+        let listed = users(&["list", "--json", "--sort", "email"]).expect(0).json();
+        let mut emails = [ada.email.as_str(), bob.email.as_str()];
+        emails.sort_unstable();
+        let found: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|user| user["email"].as_str()).collect();
+        assert_eq!(found, emails);
+        let one = users(&["list", "--email", &bob.email[..8].to_uppercase()]).expect(0);
+        assert!(one.out.contains(&bob.email) && one.out.lines().count() == 2, "{one:?}");
+        let few = users(&["list", "--limit", "1", "--json"]).expect(0);
+        assert!(few.json().as_array().map(Vec::len) == Some(1) && few.err.contains("there are more"), "{few:?}");
+        assert_eq!(users(&["list", "--json", "--role", "admin"]).expect(0).json()[0]["email"], ada.email);
+
+        let renamed = Person::new();
+        users(&["update", &id, "--username", &renamed.username, "--email-verified", "true"]).expect(0);
+        assert_eq!(shown(&renamed.username)["email_verified"], true);
+        users(&["update", &id, "--email", &ada.email]).expect(1);
+        assert!(users(&["update", &id]).expect(2).err.contains("nothing to change"));
+
+        let disabled = users(&["disable", &id, "--reason", "asked \u{202e}for", "--json"]).expect(1);
+        assert!(disabled.err.contains("a reason is"), "{disabled:?}");
+        let disabled = users(&["disable", &id, "--reason", "asked for", "--json"]).expect(0).json();
+        assert_eq!((&disabled["status"], &disabled["status_reason"]), (&json!("disabled"), &json!("asked for")));
+        until(async || api.get("/api/v1/me", Some(&tokens.access)).await.status == 401).await;
+        api.login(&bob.email, &bob.password).await.expect(401);
+        assert_eq!(users(&["list", "--status", "disabled", "--json"]).expect(0).json()[0]["id"], id.as_str());
+        users(&["enable", &id]).expect(0);
+        let tokens = api.sign_in(&bob).await;
+
+        assert_eq!(users(&["expire-password", &id, "--json"]).expect(0).json()["must_change_password"], true);
+        until(async || api.get("/api/v1/me", Some(&tokens.access)).await.status == 401).await;
+        api.login(&bob.email, &bob.password).await.expect_problem(403, "password-change-required");
+        api.login(&bob.email, "not the password").await.expect_problem(401, "invalid-credentials");
+        let new = Person::new().password;
+        let body = json!({ "login": bob.email, "password": bob.password, "new_password": new });
+        api.call(Method::POST, "/api/v1/auth/login", None, &body).await.expect(200);
+        assert_eq!(users(&["revoke-sessions", &id, "--json"]).expect(0).json(), json!({ "id": id, "revoked": 1 }));
+
+        users(&["grant", &id, "admin"]).expect(0);
+        let again = users(&["grant", &id, "admin", "--json"]).expect(0);
+        assert_eq!(again.json(), json!({ "id": id, "role": "admin", "changed": false }));
+        assert_eq!(users(&["roles", &id, "--json"]).expect(0).json(), json!(["admin", "user"]));
+        users(&["withdraw", &ada.email, "admin"]).expect(0);
+        for last in [&["withdraw", &id, "admin"][..], &["disable", &id, "--reason", "x"], &["delete", &id]] {
+            let told = users(last).expect(1);
+            assert!(told.err.contains("the last administrator"), "{told:?}");
+        }
+        users(&["grant", &ada.email, "admin"]).expect(0);
+        assert_eq!(users(&["delete", &id]).expect(0).out, format!("deleted {id}\n"));
+        api.login(&bob.email, &new).await.expect(401);
+        let stats = call(settings, &["stats", "--json"]).expect(0).json();
+        assert_eq!((&stats["users"], &stats["roles"]), (&json!(1), &json!(2)));
+    })
+    .await;
+}
+
+async fn until(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the service has not heard of it in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_and_keys_are_made_shown_changed_and_ended() {
+    on_both(async |place, settings, service, api| {
+        let ada = Person::new();
+        create(settings, &ada, &["--role", "admin"]).expect(0);
+        let run = |arguments: &[&str]| call(settings, arguments).expect(0);
+        let made = run(&["roles", "create", "support", "--description", "Helps", "--permission", "users:read", "--json"]);
+        assert_eq!(made.json()["permissions"], json!(["users:read"]));
+        let changed = run(&["roles", "update", "support", "--permission", "shop:refund", "--json"]).json();
+        assert_eq!((&changed["description"], &changed["permissions"]), (&json!("Helps"), &json!(["shop:refund"])));
+        let all = run(&["permissions", "--json"]).json();
+        let refund = all.as_array().expect("a list").iter().find(|one| one["permission"] == "shop:refund");
+        assert_eq!(refund.expect("it is listed")["roles"], json!(["support"]));
+        assert!(run(&["permissions"]).out.contains("users:read"));
+
+        let flags = ["--name", "nightly", "--permission", "users:read", "--role", "support", "--network", "127.0.0.1"];
+        let more = ["--expires-in", "90d", "--rate", "2/1h", "--json"];
+        let create = ["api-keys", "create", "--user", &ada.username];
+        let made = run(&[&create[..], &flags[..], &more[..]].concat());
+        assert!(made.err.contains("not shown again"), "{made:?}");
+        let described = made.json();
+        let (id, key) = (described["id"].as_str().expect("an id"), described["key"].as_str().expect("a key"));
+        assert_eq!(described["networks"], json!(["127.0.0.1/32"]));
+        for _ in 0..2 {
+            api.get_by_key("/api/v1/users", key).await.expect(200);
+        }
+        api.get_by_key("/api/v1/users", key).await.expect(429);
+        run(&["api-keys", "update", id, "--no-rate", "--network", "10.0.0.0/8"]);
+        until(async || api.get_by_key("/api/v1/users", key).await.status == 403).await;
+        run(&["api-keys", "update", id, "--no-networks", "--no-permissions", "--name", "now"]);
+        until(async || api.get_by_key("/api/v1/api-keys/current", key).await.status == 200).await;
+        let own = api.get_by_key("/api/v1/api-keys/current", key).await.expect(200);
+        assert_eq!((own.str("name"), &own.json["permissions"]), ("now", &json!([])));
+        api.get_by_key("/api/v1/users", key).await.expect(403);
+
+        let rotated = run(&["api-keys", "rotate", id]);
+        let next = rotated.out.lines().find_map(|line| line.strip_prefix("key  ")).expect("a key").to_owned();
+        until(async || api.get_by_key("/api/v1/api-keys/current", key).await.status == 401).await;
+        api.get_by_key("/api/v1/api-keys/current", &next).await.expect(200);
+        let listed = [run(&["api-keys", "list", "--live"]), run(&["api-keys", "list", "--user", &ada.email, "--json"])];
+        assert_eq!(listed[1].json()[0]["name"], "now");
+        run(&["api-keys", "revoke", id]);
+        until(async || api.get_by_key("/api/v1/api-keys/current", &next).await.status == 401).await;
+        assert_eq!(run(&["api-keys", "list", "--live", "--json"]).json(), json!([]));
+        assert!(run(&["api-keys", "show", id]).out.contains("revoked"));
+        run(&["roles", "delete", "support"]);
+
+        let trail = run(&["audit", "tail", "--json"]);
+        for told in listed.iter().chain([&trail]) {
+            nowhere(&[key, &next], &told.out);
+        }
+        nowhere(&[key, &next], &service.log());
+        if let Some(file) = place.file() {
+            let stored = std::fs::read(file).expect("the database can be read");
+            nowhere(&[key, &next], &String::from_utf8_lossy(&stored));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_with_the_exit_code_of_its_kind() {
+    let place = Place::sqlite();
+    let settings = migrated(&place);
+    let ada = Person::new();
+    create(&settings, &ada, &["--role", "admin"]).expect(0);
+    let other = Person::new();
+    let nobody = "0198a000-0000-7000-8000-000000000000";
+    let beyond = ["api-keys", "create", "--user", &other.email, "--name", "x", "--permission", "users:read"];
+    create(&settings, &other, &[]).expect(0);
+    for (arguments, code, complaint) in [
+        (&["users", "show", "nobody@example.com"][..], 1, "there is no account \"nobody@example.com\""),
+        (&["users", "show", nobody], 1, "there is no account"),
+        (&["users", "show", "so\u{1b}[31m"], 1, "there is no account"),
+        (&["users", "grant", &ada.email, "nobody"], 1, "there is no such role"),
+        (&["users", "grant", &ada.email, "user"], 1, "every account has the role user"),
+        (&["users", "grant", &ada.email, "Admin"], 2, "the name of a role"),
+        (&["users", "list", "--status", "gone"], 2, "active or disabled"),
+        (&["admin", "create-user", "--email", &ada.email], 1, "already has an account"),
+        (&["admin", "create-user", "--email", "nowhere"], 2, "e-mail address"),
+        (&["admin", "create-user", "--email", "x@example.com", "--role", "nobody"], 1, "no role nobody"),
+        (&["admin", "create-user", "--email", "x@example.com", "--password", "secret"], 2, "unexpected"),
+        (&["admin", "setup-link"], 1, "there is an administrator already"),
+        (&["roles", "create", "admin"], 1, "role"),
+        (&["roles", "update", "admin", "--permission", "a:b"], 1, "built in"),
+        (&["roles", "update", "support"], 2, "nothing to change"),
+        (&["roles", "delete", "user"], 1, "built in"),
+        (&["roles", "create", "support", "--permission", "users"], 2, "a permission is"),
+        (&beyond, 1, "the owner of the key lacks the permission users:read"),
+        (&["api-keys", "show", nobody], 1, "there is no such API key"),
+        (&["api-keys", "create", "--user", &ada.email, "--name", "x", "--rate", "much"], 2, "100/60s"),
+        (&["api-keys", "create", "--user", &ada.email, "--name", "x", "--network", "here"], 2, "10.0.0.0/8"),
+        (&["api-keys", "update", nobody], 2, "nothing to change"),
+        (&["api-keys", "rotate", nobody, "--overlap", "31d"], 2, "up to 30d"),
+    ] {
+        let told = call(&settings, arguments).expect(code);
+        assert!(told.err.contains(complaint) && told.out.is_empty(), "{arguments:?}: {told:?}");
+        assert!(!told.err.contains('\u{1b}'), "{told:?}");
+    }
+    let weak = Person { password: "password".to_owned(), ..Person::new() };
+    create(&settings, &weak, &[]).expect(1);
+    let short = Person { password: "short".to_owned(), ..Person::new() };
+    let told = create(&settings, &short, &[]).expect(2);
+    assert!(told.err.contains("on standard input") && !told.err.contains("short\n"), "{told:?}");
+    assert_eq!(call(&settings, &["users", "list", "--json"]).expect(0).json().as_array().map(Vec::len), Some(2));
+    let memory = settings.clone().with("DATABASE_URL", "memory:");
+    let told = call(&memory, &["users", "list"]).expect(1);
+    assert!(told.err.contains("set DATABASE_URL"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_a_newer_release_has_migrated_is_left_alone() {
+    for place in [Place::sqlite(), Place::postgres().await] {
+        let settings = migrated(&place);
+        let connection = connect(&place.url()).await;
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000000_later', 0)";
+        connection.execute_unprepared(newer).await.expect("the list can be written");
+        connection.close().await.expect("the connection closes");
+        let ada = Person::new();
+        for told in [call(&settings, &["users", "list"]), create(&settings, &ada, &[]), call(&settings, &["stats"])] {
+            let told = told.expect(1);
+            let said = ["is newer than this program", "m29990101_000000_later", "start the release that made it"];
+            assert!(said.iter().all(|part| told.err.contains(part)) && told.out.is_empty(), "{told:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_file_that_another_program_holds_is_reported_as_locked() {
+    let place = Place::sqlite();
+    let settings = migrated(&place);
+    let ada = Person::new();
+    let connection = connect(&place.url()).await;
+    connection.execute_unprepared("BEGIN IMMEDIATE").await.expect("the lock is free");
+    // Whoever only looks is not in its way.
+    call(&settings, &["users", "list"]).expect(0);
+    for told in [create(&settings, &ada, &[]), call(&settings, &["roles", "create", "support"])] {
+        let told = told.expect(1);
+        assert!(told.err.contains("is locked by another program") && told.out.is_empty(), "{told:?}");
+    }
+    connection.execute_unprepared("ROLLBACK").await.expect("the lock is given back");
+    create(&settings, &ada, &[]).expect(0);
+    connection.close().await.expect("the connection closes");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+    let place = Place::sqlite();
+    let port = crate::secrets::free_port();
+    let url = format!("postgres://someone:database-canary-password@127.0.0.1:{port}/auth");
+    let settings = Settings::on(&place).with("DATABASE_URL", &url).with("PORTCULLIS__DATABASE__ACQUIRE_TIMEOUT", "1s");
+    for arguments in [&["users", "list"][..], &["admin", "setup-link"], &["stats", "--json"]] {
+        let told = call(&settings, arguments).expect(1);
+        let said = [format!("127.0.0.1:{port}"), "cannot be used".to_owned(), "check that it runs".to_owned()];
+        assert!(said.iter().all(|part| told.err.contains(part)) && told.out.is_empty(), "{told:?}");
+        assert!(!told.err.contains("canary"), "{told:?}");
+    }
+}
