@@ -32,7 +32,7 @@ use portcullis_webhooks::{WebhookClient, WebhookSettings};
 
 use crate::config::{Config, ConfigError};
 use crate::listener::Answers;
-use crate::service::StartError;
+use crate::start_error::StartError;
 use crate::{master_key, telemetry};
 
 /// The `client_id` of sessions that begin at the first-party login.

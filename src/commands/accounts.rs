@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use portcullis::{Config, issuer_of, password_url};
-use portcullis_domain::access::{GrantRole, RoleName};
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{Email, UserStatus, Username};
 use portcullis_domain::administration::{Manage, UpdateUser, UserPlace, UserQuery, UserSort, UserView};
 use portcullis_domain::caller::Caller;
@@ -67,9 +67,9 @@ enum Sort {
 pub(super) struct One {
     /// Id, e-mail address or username.
     #[arg(value_name = "USER")]
-    who: String,
+    pub(super) who: String,
     #[command(flatten)]
-    json: Json,
+    pub(super) json: Json,
 }
 
 #[derive(Args)]
@@ -115,18 +115,6 @@ pub(super) struct RevokeSessions {
     /// Only this one.
     #[arg(long, value_name = "SESSION_ID", value_parser = session)]
     session: Option<SessionId>,
-}
-
-#[derive(Args)]
-pub(super) struct Grant {
-    /// Id, e-mail address or username.
-    #[arg(value_name = "USER")]
-    who: String,
-    /// Which role.
-    #[arg(value_name = "ROLE")]
-    role: RoleName,
-    #[command(flatten)]
-    json: Json,
 }
 
 fn email_prefix(text: &str) -> Result<String, String> {
@@ -211,8 +199,7 @@ pub(super) fn show(config: &Config, One { who, json }: &One) -> Outcome {
         let permissions = standing.map(|standing| standing.permissions).unwrap_or_default();
         let mut described = person::described(&view);
         described["permissions"] = permissions.iter().map(ToString::to_string).collect();
-        let text = format!("{}may      {}\n", person::shown(&view), listed(permissions.iter()));
-        tell(json.json, &described, &text)
+        tell(json.json, &described, &person::shown_with(&view, &permissions))
     })
 }
 
@@ -266,7 +253,7 @@ pub(super) fn expire_password(config: &Config, One { who, json }: &One) -> Outco
 pub(super) fn delete(config: &Config, Delete { one, yes }: &Delete) -> Outcome {
     on_app(config, async |app| {
         let view = find(app, &one.who).await?;
-        let (id, email) = (view.user.id, person::email(&view.user));
+        let (id, email) = (view.user.id, person::address(&view.user));
         if !yes && !may_go_on(&format!("The account {id} of {email} is deleted for good."))? {
             return Ok(misused("nothing was deleted"));
         }
@@ -295,43 +282,4 @@ pub(super) fn password_link(config: &Config, One { who, json }: &One) -> Outcome
         let (told, text) = (person::described_link(&url, &link), format!("{}\n", url.expose()));
         tell_once(json.json, &told, &text, &person::about_link(&link), &remedy)
     })
-}
-
-/// Lists the roles of an account.
-pub(super) fn roles(config: &Config, One { who, json }: &One) -> Outcome {
-    on_app(config, async |app| {
-        let view = find(app, who).await?;
-        let text: String = view.roles.iter().map(|role| format!("{role}\n")).collect();
-        tell(json.json, &view.roles, &text)
-    })
-}
-
-/// Gives an account a role.
-pub(super) fn grant(config: &Config, command: &Grant) -> Outcome {
-    on_app(config, async |app| {
-        let view = find(app, &command.who).await?;
-        let changed = app.access.grant(granting(&view, command)).await?;
-        let how = if changed { "has the role" } else { "had the role already:" };
-        changed_role(&view, command, changed, how)
-    })
-}
-
-/// Takes a role from an account.
-pub(super) fn withdraw(config: &Config, command: &Grant) -> Outcome {
-    on_app(config, async |app| {
-        let view = find(app, &command.who).await?;
-        let changed = app.access.withdraw(granting(&view, command)).await?;
-        let how = if changed { "has no more the role" } else { "did not have the role" };
-        changed_role(&view, command, changed, how)
-    })
-}
-
-fn granting(view: &UserView, command: &Grant) -> GrantRole {
-    GrantRole { caller: Caller::operator(), user: view.user.id, role: command.role.clone(), origin: origin() }
-}
-
-fn changed_role(view: &UserView, command: &Grant, changed: bool, how: &str) -> Outcome {
-    let (id, role) = (view.user.id, &command.role);
-    let told = json!({ "id": id, "role": role, "changed": changed });
-    tell(command.json.json, &told, &format!("{} {how} {role}\n", person::email(&view.user)))
 }

@@ -7,17 +7,17 @@ use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use portcullis::Config;
 use portcullis::config::{duration, quota};
+use portcullis_domain::App;
 use portcullis_domain::access::{
-    Access, ApiKey, ApiKeyScope, CreateApiKey, KeyQuery, KeyUsage, NewApiKey, Permission, RoleName, RotateApiKey,
-    UpdateApiKey,
+    Access, ApiKey, ApiKeyScope, CreateApiKey, KeyQuery, KeyUsage, Permission, RoleName, RotateApiKey, UpdateApiKey,
 };
 use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::limits::Quota;
-use portcullis_domain::{App, Timestamp};
 use serde_json::{Value, json};
 
-use super::operate::{listed, on_app, origin, sheet, shown, table, tell, tell_once};
+use super::api_key::{described, now, state, tell_key, told};
+use super::operate::{on_app, origin, shown, table, tell};
 use super::person::find;
 use super::{Json, Outcome, misused};
 use crate::exchange::printable;
@@ -197,7 +197,14 @@ async fn list(app: &App, command: &List) -> Outcome {
     let described: Vec<Value> = keys.iter().map(|(key, usage)| described(key, *usage)).collect();
     let row = |(key, usage): &(ApiKey, KeyUsage)| {
         let name = printable(&key.name, ApiKey::NAME_MAX);
-        [key.id.to_string(), name, key.owner.to_string(), state(key, now), usage.uses.to_string(), shown(usage.last_used_at)]
+        [
+            key.id.to_string(),
+            name,
+            key.owner.to_string(),
+            state(key, now),
+            usage.uses.to_string(),
+            shown(usage.last_used_at),
+        ]
     };
     let rows: Vec<_> = keys.iter().map(row).collect();
     tell(command.json.json, &described, &table(["ID", "NAME", "OWNER", "STATE", "USES", "LAST USED"], &rows))
@@ -270,65 +277,4 @@ async fn rotate(app: &App, Rotate { one: One { id, json }, overlap }: &Rotate) -
         format!("Keep the key: it is not shown again. The previous one works for another {seconds} s.")
     };
     tell_key(&made, json.json, &hint)
-}
-
-/// The key itself, once.
-fn tell_key(NewApiKey { key, secret }: &NewApiKey, json: bool, hint: &str) -> Outcome {
-    let mut told = described(key, KeyUsage::default());
-    told["key"] = secret.expose().into();
-    let text = format!("id   {}\nkey  {}\n", key.id, secret.expose());
-    let remedy = format!("run `portcullis api-keys rotate {}` for another secret", key.id);
-    tell_once(json, &told, &text, hint, &remedy)
-}
-
-fn told(key: &ApiKey, usage: KeyUsage, json: bool) -> Outcome {
-    let rate = key.quota.map(|quota| format!("{}/{}s", quota.burst, quota.period.as_secs_f64()));
-    let text = sheet(&[
-        ("id", key.id.to_string()),
-        ("name", printable(&key.name, ApiKey::NAME_MAX)),
-        ("owner", key.owner.to_string()),
-        ("state", state(key, now())),
-        ("permissions", listed(key.permissions.iter())),
-        ("roles", listed(&key.roles)),
-        ("networks", listed(&key.networks)),
-        ("rate", rate.unwrap_or_else(|| "-".to_owned())),
-        ("created", key.created_at.to_string()),
-        ("expires", shown(key.expires_at)),
-        ("uses", usage.uses.to_string()),
-        ("last used", shown(usage.last_used_at)),
-    ]);
-    tell(json, &described(key, usage), &text)
-}
-
-/// For programs, without its secrets.
-fn described(key: &ApiKey, usage: KeyUsage) -> Value {
-    json!({
-        "id": key.id,
-        "user_id": key.owner,
-        "name": key.name,
-        "permissions": key.permissions.iter().collect::<Vec<_>>(),
-        "roles": key.roles,
-        "networks": key.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "quota": key.quota.map(|quota| json!({ "requests": quota.burst, "seconds": quota.period.as_secs_f64() })),
-        "uses": usage.uses,
-        "last_used_at": usage.last_used_at,
-        "created_at": key.created_at,
-        "updated_at": key.updated_at,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "previous_secret_works_until": key.previous.as_ref().map(|(_, until)| until),
-        "version": key.version,
-    })
-}
-
-fn state(key: &ApiKey, now: Timestamp) -> String {
-    match (key.revoked_at, key.is_live(now)) {
-        (Some(_), _) => "revoked".to_owned(),
-        (None, true) => "live".to_owned(),
-        (None, false) => "expired".to_owned(),
-    }
-}
-
-fn now() -> Timestamp {
-    portcullis::clock().now()
 }

@@ -48,7 +48,8 @@ pub(super) struct Tail {
 
 fn actor(text: &str) -> Result<Actor, String> {
     let (kind, id) = text.split_once(':').map_or((text, None), |(kind, id)| (kind, Some(id)));
-    Actor::parse(kind, id).ok_or_else(|| "must be user:ID, client:ID, api_key:ID, operator, service or anonymous".to_owned())
+    Actor::parse(kind, id)
+        .ok_or_else(|| "must be user:ID, client:ID, api_key:ID, operator, service or anonymous".to_owned())
 }
 
 fn subject(text: &str) -> Result<UserId, String> {

@@ -3,11 +3,13 @@
 mod access;
 mod accounts;
 mod admin;
+mod api_key;
 mod api_keys;
 mod audit;
 mod clients;
 mod export;
 mod follow;
+mod grants;
 mod healthcheck;
 mod import;
 mod intake;

@@ -1,6 +1,7 @@
 //! Accounts as the operator names them, and as they are shown.
 
 use portcullis_domain::App;
+use portcullis_domain::access::Permissions;
 use portcullis_domain::accounts::{LoginName, User};
 use portcullis_domain::administration::{AdministrationError, Link, UserQuery, UserSort, UserView};
 use portcullis_domain::caller::Caller;
@@ -63,6 +64,17 @@ pub(super) fn described(view: &UserView) -> Value {
 
 /// For people.
 pub(super) fn shown(view: &UserView) -> String {
+    sheet(&told(view))
+}
+
+/// For people, with what the account may do.
+pub(super) fn shown_with(view: &UserView, permissions: &Permissions) -> String {
+    let mut pairs = told(view);
+    pairs.push(("may do", listed(permissions.iter())));
+    sheet(&pairs)
+}
+
+fn told(view: &UserView) -> Vec<(&'static str, String)> {
     let user = &view.user;
     let mut status = user.status.as_str().to_owned();
     if let Some(reason) = &user.status_reason {
@@ -71,7 +83,7 @@ pub(super) fn shown(view: &UserView) -> String {
     if user.must_change_password {
         status.push_str(", must change the password");
     }
-    sheet(&[
+    vec![
         ("id", user.id.to_string()),
         ("email", email(user)),
         ("username", username(user)),
@@ -79,13 +91,18 @@ pub(super) fn shown(view: &UserView) -> String {
         ("roles", listed(&view.roles)),
         ("created", user.created_at.to_string()),
         ("updated", user.updated_at.to_string()),
-    ])
+    ]
 }
 
 /// The address, fit for a terminal, and whether it is proved.
 pub(super) fn email(user: &User) -> String {
     let proved = if user.email_verified { "" } else { " (not verified)" };
-    format!("{}{proved}", plain(user.email.as_str()))
+    format!("{}{proved}", address(user))
+}
+
+/// The address, fit for a terminal.
+pub(super) fn address(user: &User) -> String {
+    plain(user.email.as_str())
 }
 
 /// The username, or a dash.

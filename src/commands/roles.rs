@@ -152,8 +152,9 @@ pub(super) fn permissions(config: &Config, json: bool) -> Outcome {
         let rows: Vec<_> = all
             .iter()
             .map(|one| {
-                let about = one.about.unwrap_or("For other services.").to_owned();
-                [one.permission.to_string(), listed(&one.roles), about]
+                let permission = one.permission.to_string();
+                let other = if permission.contains('*') { "All that it covers." } else { "For other services." };
+                [permission, listed(&one.roles), one.about.unwrap_or(other).to_owned()]
             })
             .collect();
         tell(json, &described, &table(["PERMISSION", "ROLES", "ALLOWS"], &rows))

@@ -44,7 +44,10 @@ pub(super) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
 
 fn welcome(issuer: &str, setup: Option<&SecretString>) -> String {
     let setup = setup.map(|link| {
-        format!("Nobody is an administrator yet. Open this link within 24 hours to become the first:\n\n  {}\n\n", link.expose())
+        format!(
+            "Nobody is an administrator yet. Open this link within 24 hours to become the first:\n\n  {}\n\n",
+            link.expose()
+        )
     });
     let setup = setup.unwrap_or_default();
     format!(

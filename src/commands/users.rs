@@ -3,9 +3,10 @@
 use clap::Subcommand;
 use portcullis::Config;
 
-use super::accounts::{self, Delete, Disable, Grant, List, One, RevokeSessions, Update};
+use super::accounts::{self, Delete, Disable, List, One, RevokeSessions, Update};
 use super::admin::{self, Create};
 use super::export::{self, Export};
+use super::grants::{self, Grant};
 use super::import::{self, Import};
 use super::{Outcome, runtime};
 
@@ -64,9 +65,9 @@ pub(super) fn users(config: &Config, command: Users) -> Outcome {
         Users::RevokeSessions(command) => accounts::revoke_sessions(config, &command),
         Users::ExpirePassword(command) => accounts::expire_password(config, &command),
         Users::PasswordLink(command) => accounts::password_link(config, &command),
-        Users::Roles(command) => accounts::roles(config, &command),
-        Users::Grant(command) => accounts::grant(config, &command),
-        Users::Withdraw(command) => accounts::withdraw(config, &command),
+        Users::Roles(command) => grants::roles(config, &command),
+        Users::Grant(command) => grants::grant(config, &command),
+        Users::Withdraw(command) => grants::withdraw(config, &command),
         Users::Import(import) => in_bulk(config, |runtime| import::import(runtime, config, &import)),
         Users::Export(export) => in_bulk(config, |runtime| runtime.block_on(export::export(config, &export))),
     }

@@ -58,6 +58,7 @@ const ALL: Quotas = Quotas {
     refresh: quota(5),
     introspect: quota(5),
     change: quota(5),
+    manage: quota(5),
     other: quota(5),
 };
 

@@ -126,6 +126,7 @@ async fn a079_a_client_cannot_end_the_sessions_of_another() {
     let other = LogIn {
         name: LoginName::parse("ada"),
         password: Password::present(PASSWORD.to_owned()).unwrap(),
+        new_password: None,
         client_id: "another".to_owned(),
         scope: Scope::default(),
         origin: Origin::default(),

@@ -30,7 +30,8 @@ pub(crate) fn body_of(operation: &str, password: &str, ask: Ask) -> Ask {
     ask.json(body)
 }
 
-fn json_of(operation: &str, password: &str) -> Value {
+/// A body that is complete.
+pub(crate) fn json_of(operation: &str, password: &str) -> Value {
     match operation {
         "register" => json!({ "email": "new@example.com", "password": password }),
         "login" => json!({ "login": "victim", "password": password }),
@@ -38,6 +39,19 @@ fn json_of(operation: &str, password: &str) -> Value {
         "updateMe" => json!({ "username": "renamed" }),
         "deleteMe" => json!({ "current_password": password }),
         "changePassword" => json!({ "current_password": password, "new_password": "nine green bottles hanging" }),
+        "createUser" => json!({ "email": "opened@example.com" }),
+        "updateUser" => json!({ "email_verified": true }),
+        "disableUser" | "impersonateUser" => json!({ "reason": "ticket 4711" }),
+        "actOnUsers" => json!({ "action": "enable", "ids": [NOBODY] }),
+        "createRole" => json!({ "name": "desk", "permissions": ["users:read"] }),
+        "updateRole" => json!({ "description": "Helps" }),
+        "createClient" => json!({ "client_id": "billing", "scope": "" }),
+        "rotateClientSecret" => json!({ "overlap_seconds": 60 }),
+        "setUp" => json!({ "token": "psu_x", "email": "first@example.com", "password": password }),
+        "setPassword" => json!({ "token": "psl_x", "password": password }),
+        "createApiKey" | "createOwnApiKey" => json!({ "name": "a robot" }),
+        "updateApiKey" | "updateOwnApiKey" => json!({ "name": "another robot" }),
+        "rotateApiKey" | "rotateOwnApiKey" => json!({ "overlap_seconds": 60 }),
         other => panic!("{other} has no sample body here: write one"),
     }
 }

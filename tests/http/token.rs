@@ -345,6 +345,7 @@ async fn a068_a079_another_clients_refresh_token_is_invalid_and_not_used_up() {
     let other = LogIn {
         name: LoginName::parse("ada"),
         password: Password::present(PASSWORD.to_owned()).unwrap(),
+        new_password: None,
         client_id: "orders".to_owned(),
         scope: Scope::default(),
         origin: Origin::default(),

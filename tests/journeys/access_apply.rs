@@ -10,7 +10,8 @@ use crate::service::Settings;
 
 const FIRST: &str = "[roles.support]\ndescription = \"Answers customers\"\npermissions = [\"users:read\", \"audit:read\"]\n\
     [roles.billing]\npermissions = [\"invoices:*\"]\n";
-const SECOND: &str = "[roles.support]\ndescription = \"Answers everybody\"\npermissions = [\"users:read\", \"stats:read\"]\n";
+const SECOND: &str =
+    "[roles.support]\ndescription = \"Answers everybody\"\npermissions = [\"users:read\", \"stats:read\"]\n";
 
 fn roles(settings: &Settings) -> Value {
     call(settings, &["roles", "list", "--json"]).expect(0).json()
@@ -75,7 +76,10 @@ async fn a_file_that_is_wrong_changes_nothing_and_is_named_with_the_line() {
     let settings = migrated(&place);
     let before = roles(&settings);
     for (text, complaint) in [
-        ("[roles.a]\npermissions = [\"users:read\"]\n[roles.b]\npermissions = [\"users\"]\n", "line 4: a permission is"),
+        (
+            "[roles.a]\npermissions = [\"users:read\"]\n[roles.b]\npermissions = [\"users\"]\n",
+            "line 4: a permission is",
+        ),
         ("[roles.A]\npermissions = []\n", "the name of a role"),
         ("[role.a]\npermissions = []\n", "unknown field"),
         ("[roles.admin]\npermissions = [\"users:read\"]\n", "admin"),

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::api::{Answer, Api, Person};
 use crate::operator::{Called, call, call_with_input, migrated};
-use crate::place::{Place, connect};
+use crate::place::Place;
 use crate::service::{ISSUER, Service, Settings};
 
-fn create(settings: &Settings, who: &Person, flags: &[&str]) -> Called {
+/// Opens an account with the password of `who`.
+pub(crate) fn create(settings: &Settings, who: &Person, flags: &[&str]) -> Called {
     let create = ["admin", "create-user", "--email", &who.email, "--username", &who.username, "--password-stdin"];
     call_with_input(settings, &[&create[..], flags].concat(), format!("{}\n", who.password).as_bytes())
 }
@@ -70,7 +70,8 @@ async fn an_account_of_the_command_line_logs_in_to_the_running_service() {
         api.get("/api/v1/users", Some(&session.access)).await.expect(403);
 
         // A later link ends the sessions, and takes the place of an earlier one.
-        let url = || secret_of(&call(settings, &["users", "password-link", &bob.username, "--json"]).expect(0).json()["url"]);
+        let url =
+            || secret_of(&call(settings, &["users", "password-link", &bob.username, "--json"]).expect(0).json()["url"]);
         let (old, new) = (url(), url());
         let next = Person::new().password;
         set_password(api, &old, &next).await.expect_problem(410, "invalid-link");
@@ -106,7 +107,8 @@ async fn accounts_are_found_changed_disabled_and_deleted_by_any_of_their_names()
         let listed = users(&["list", "--json", "--sort", "email"]).expect(0).json();
         let mut emails = [ada.email.as_str(), bob.email.as_str()];
         emails.sort_unstable();
-        let found: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|user| user["email"].as_str()).collect();
+        let found: Vec<&str> =
+            listed.as_array().expect("a list").iter().filter_map(|user| user["email"].as_str()).collect();
         assert_eq!(found, emails);
         let one = users(&["list", "--email", &bob.email[..8].to_uppercase()]).expect(0);
         assert!(one.out.contains(&bob.email) && one.out.lines().count() == 2, "{one:?}");
@@ -173,7 +175,8 @@ async fn roles_and_keys_are_made_shown_changed_and_ended() {
         let ada = Person::new();
         create(settings, &ada, &["--role", "admin"]).expect(0);
         let run = |arguments: &[&str]| call(settings, arguments).expect(0);
-        let made = run(&["roles", "create", "support", "--description", "Helps", "--permission", "users:read", "--json"]);
+        let made =
+            run(&["roles", "create", "support", "--description", "Helps", "--permission", "users:read", "--json"]);
         assert_eq!(made.json()["permissions"], json!(["users:read"]));
         let changed = run(&["roles", "update", "support", "--permission", "shop:refund", "--json"]).json();
         assert_eq!((&changed["description"], &changed["permissions"]), (&json!("Helps"), &json!(["shop:refund"])));
@@ -275,53 +278,4 @@ async fn what_cannot_be_done_is_said_with_the_exit_code_of_its_kind() {
     let memory = settings.clone().with("DATABASE_URL", "memory:");
     let told = call(&memory, &["users", "list"]).expect(1);
     assert!(told.err.contains("set DATABASE_URL"), "{told:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_a_newer_release_has_migrated_is_left_alone() {
-    for place in [Place::sqlite(), Place::postgres().await] {
-        let settings = migrated(&place);
-        let connection = connect(&place.url()).await;
-        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000000_later', 0)";
-        connection.execute_unprepared(newer).await.expect("the list can be written");
-        connection.close().await.expect("the connection closes");
-        let ada = Person::new();
-        for told in [call(&settings, &["users", "list"]), create(&settings, &ada, &[]), call(&settings, &["stats"])] {
-            let told = told.expect(1);
-            let said = ["is newer than this program", "m29990101_000000_later", "start the release that made it"];
-            assert!(said.iter().all(|part| told.err.contains(part)) && told.out.is_empty(), "{told:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_file_that_another_program_holds_is_reported_as_locked() {
-    let place = Place::sqlite();
-    let settings = migrated(&place);
-    let ada = Person::new();
-    let connection = connect(&place.url()).await;
-    connection.execute_unprepared("BEGIN IMMEDIATE").await.expect("the lock is free");
-    // Whoever only looks is not in its way.
-    call(&settings, &["users", "list"]).expect(0);
-    for told in [create(&settings, &ada, &[]), call(&settings, &["roles", "create", "support"])] {
-        let told = told.expect(1);
-        assert!(told.err.contains("is locked by another program") && told.out.is_empty(), "{told:?}");
-    }
-    connection.execute_unprepared("ROLLBACK").await.expect("the lock is given back");
-    create(&settings, &ada, &[]).expect(0);
-    connection.close().await.expect("the connection closes");
-}
-
-#[tokio::test]
-async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
-    let place = Place::sqlite();
-    let port = crate::secrets::free_port();
-    let url = format!("postgres://someone:database-canary-password@127.0.0.1:{port}/auth");
-    let settings = Settings::on(&place).with("DATABASE_URL", &url).with("PORTCULLIS__DATABASE__ACQUIRE_TIMEOUT", "1s");
-    for arguments in [&["users", "list"][..], &["admin", "setup-link"], &["stats", "--json"]] {
-        let told = call(&settings, arguments).expect(1);
-        let said = [format!("127.0.0.1:{port}"), "cannot be used".to_owned(), "check that it runs".to_owned()];
-        assert!(said.iter().all(|part| told.err.contains(part)) && told.out.is_empty(), "{told:?}");
-        assert!(!told.err.contains("canary"), "{told:?}");
-    }
 }

@@ -14,6 +14,7 @@ use crate::api::{Answer, Api, Person, Tokens, fresh_password};
 use crate::broker::{Broker, Received};
 use crate::browser::{read, root};
 use crate::consumers::{program_of, said, set_up};
+use crate::operator::call_with_input;
 use crate::place::Place;
 use crate::service::{ISSUER, Service, Settings};
 
@@ -108,6 +109,7 @@ async fn every_event(place: &Place, broker: &Broker) -> (Settings, Service, Vec<
     let service = settings.start().await;
     let api = Api::at(&service.url);
     an_account_lives_and_dies(&api).await;
+    those_in_charge_act(&api, &settings).await;
     a_client_comes_and_goes(&api, &settings).await;
     keys_are_rotated_and_revoked(&settings);
     a_webhook_is_disabled(&settings);
@@ -154,6 +156,40 @@ async fn an_account_lives_and_dies(api: &Api) {
     let last = api.sign_in(&grace).await;
     let everywhere = api.request(Method::POST, "/api/v1/auth/logout-all").bearer_auth(&last.access);
     api.send(everywhere).await.expect(204);
+}
+
+async fn those_in_charge_act(api: &Api, settings: &Settings) {
+    let (admin, eve) = (Person::new(), Person::new());
+    let create = ["admin", "create-user", "--email", &admin.email, "--role", "admin", "--password-stdin"];
+    call_with_input(settings, &create, admin.password.as_bytes()).expect(0);
+    let mine = api.sign_in(&admin).await.access;
+    let ask = async |method: Method, path: &str, body: Value| {
+        let answer = api.call(method, &format!("/api/v1{path}"), Some(&mine), &body).await;
+        assert!((200..300).contains(&answer.status), "{path}: {} {}", answer.status, answer.text);
+        answer
+    };
+    api.join(&eve).await;
+    let id = ask(Method::GET, &format!("/users?email={}", eve.email), json!({})).await.json["items"][0]["id"].clone();
+    let user = format!("/users/{}", id.as_str().expect("an id"));
+
+    let role = json!({ "name": "clerk", "permissions": ["orders:read"] });
+    let etag = ask(Method::POST, "/roles", role).await.headers["etag"].clone();
+    ask(Method::PUT, &format!("{user}/roles/clerk"), json!({})).await;
+    let change = api.request(Method::PATCH, "/api/v1/roles/clerk").bearer_auth(&mine).header("if-match", etag);
+    api.send(change.json(&json!({ "permissions": ["orders:*"] }))).await.expect(200);
+    ask(Method::DELETE, &format!("{user}/roles/clerk"), json!({})).await;
+    ask(Method::DELETE, "/roles/clerk", json!({})).await;
+
+    let key = ask(Method::POST, "/me/api-keys", json!({ "name": "nightly", "permissions": ["users:read"] })).await;
+    let key = format!("/me/api-keys/{}", key.str("id"));
+    ask(Method::POST, &format!("{key}/rotate"), json!({ "overlap_seconds": 60 })).await;
+    ask(Method::DELETE, &key, json!({})).await;
+
+    ask(Method::POST, &format!("{user}/impersonate"), json!({ "reason": "ticket 4711" })).await;
+    ask(Method::POST, &format!("{user}/expire-password"), json!({})).await;
+    ask(Method::POST, &format!("{user}/disable"), json!({ "reason": "left" })).await;
+    ask(Method::POST, &format!("{user}/enable"), json!({})).await;
+    ask(Method::DELETE, &user, json!({})).await;
 }
 
 async fn a_client_comes_and_goes(api: &Api, settings: &Settings) {

@@ -39,7 +39,8 @@ async fn the_first_administrator_comes_in_by_a_link_that_works_once_and_the_door
 }
 
 async fn the_first_administrator_comes_in(place: &Place) {
-    let settings = migrated(place).with("PORTCULLIS__LOG__LEVEL", "trace").with("PORTCULLIS__SERVER__ACCESS_LOG", "true");
+    let settings =
+        migrated(place).with("PORTCULLIS__LOG__LEVEL", "trace").with("PORTCULLIS__SERVER__ACCESS_LOG", "true");
     let service = settings.start().await;
     let api = Api::at(&service.url);
     let (old, token) = (link(&settings), link(&settings));
@@ -53,7 +54,7 @@ async fn the_first_administrator_comes_in(place: &Place) {
     }
     // A mistake does not use the link up.
     set_up(&api, &token, &Person { password: "password".to_owned(), ..ada.clone() }).await.expect(422);
-    set_up(&api, &token, &ada).await.expect(201);
+    set_up(&api, &token, &ada).await.expect(204);
     let tokens = api.sign_in(&ada).await;
     let users = api.get("/api/v1/users", Some(&tokens.access)).await.expect(200);
     assert_eq!(users.json["items"][0]["email"], ada.email);
@@ -104,10 +105,10 @@ async fn of_many_one_becomes_the_administrator(place: &Place, replicas: usize) {
         }
     });
     let statuses = join_all(tries).await;
-    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
-    assert!(statuses.iter().all(|status| [201, 409, 410].contains(status)), "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [204, 409, 410].contains(status)), "{statuses:?}");
     let listed = call(&settings, &["users", "list", "--json", "--role", "admin"]).expect(0).json();
-    let winner = &people[statuses.iter().position(|status| *status == 201).expect("one")];
+    let winner = &people[statuses.iter().position(|status| *status == 204).expect("one")];
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed[0]["email"], winner.email);
     assert_eq!(call(&settings, &["users", "list", "--json"]).expect(0).json(), listed, "nobody else got an account");
@@ -123,7 +124,7 @@ async fn dev_shows_the_link_while_nobody_is_an_administrator() {
     let (first, issuer, token) = dev(&settings);
     let token = token.expect("a link");
     let ada = Person::new();
-    set_up(&Api::at(&issuer), &token, &ada).await.expect(201);
+    set_up(&Api::at(&issuer), &token, &ada).await.expect(204);
     Api::at(&issuer).sign_in(&ada).await;
     drop(first);
     let (_second, _, none) = dev(&settings);

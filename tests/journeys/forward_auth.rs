@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::api::{Answer, Api, Person};
 use crate::fronts::{Front, Kind};
+use crate::operator::call_with_input;
 use crate::place::Place;
 use crate::proxy::Proxy;
 use crate::registered::Registered;
@@ -17,14 +18,8 @@ use crate::service::{Service, Settings};
 use crate::witness::{App, Seen, Tap};
 
 /// What tells the app who calls.
-const OURS: [&str; 6] = [
-    "x-auth-user-id",
-    "x-auth-session-id",
-    "x-auth-client-id",
-    "x-auth-scopes",
-    "x-auth-roles",
-    "x-auth-actor-id",
-];
+const OURS: [&str; 6] =
+    ["x-auth-user-id", "x-auth-session-id", "x-auth-client-id", "x-auth-scopes", "x-auth-roles", "x-auth-actor-id"];
 /// A body that nobody should carry to the token check.
 const LARGE: usize = 20 << 20;
 
@@ -55,6 +50,14 @@ impl Scene {
         let front = Front::start(kind, place.dir(), tap.address, app.address).await;
         let (auth, door) = (Api::at(&service.url), Api::at(&front.url));
         Self { front, service, app, tap, line, settings, auth, door, _place: place }
+    }
+
+    /// The access token of somebody who may do everything.
+    async fn administrator(&self) -> String {
+        let who = Person::new();
+        let create = ["admin", "create-user", "--email", &who.email, "--role", "admin", "--password-stdin"];
+        call_with_input(&self.settings, &create, who.password.as_bytes()).expect(0);
+        self.auth.sign_in(&who).await.access
     }
 
     /// Sends a request that must get as far as the app.
@@ -155,9 +158,82 @@ async fn a_client_s_token_names_the_client_and_no_user(#[values(Kind::Nginx, Kin
     let token = orders.token(&scene.auth, "orders:read").await;
     // Empty ones are there: a proxy that only copies what it gets replaces the client's own.
     let answer = scene.auth.verify(&token).await.expect(204);
-    assert_eq!(OURS.map(|name| answer.headers[name].to_str().expect("text")), ["", "", "orders", "orders:read", "", ""]);
+    assert_eq!(
+        OURS.map(|name| answer.headers[name].to_str().expect("text")),
+        ["", "", "orders", "orders:read", "", ""]
+    );
     let (_, seen) = scene.pass(spoofed(scene.door.request(Method::GET, "/")).bearer_auth(&token)).await;
     assert_eq!(told(&seen.headers), pairs([("x-auth-client-id", "orders"), ("x-auth-scopes", "orders:read")]));
+    scene.service.stop().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_names_its_owner_and_itself_and_is_kept_from_the_app(
+    #[values(Kind::Nginx, Kind::Caddy)] kind: Kind,
+) {
+    let scene = Scene::open(kind).await;
+    let (owner, admin) = (Person::new(), scene.administrator().await);
+    let user = scene.auth.join(&owner).await.access;
+    let user = scene.auth.get("/api/v1/me", Some(&user)).await.expect(200).str("id").to_owned();
+    let key = |network: &str| json!({ "user_id": user, "name": "nightly", "networks": [network] });
+    let made = async |network: &str| {
+        scene.auth.call(Method::POST, "/api/v1/api-keys", Some(&admin), &key(network)).await.expect(201)
+    };
+    let (good, elsewhere) = (made("127.0.0.0/8").await, made("203.0.113.0/24").await);
+    let ask =
+        |method: Method, key: &str| spoofed(scene.door.request(method, "/orders?page=2")).header("x-api-key", key);
+    for method in [Method::GET, Method::POST, Method::DELETE] {
+        let (_, seen) = scene.pass(ask(method.clone(), good.str("key"))).await;
+        assert_eq!(told(&seen.headers), pairs([("x-auth-user-id", &user), ("x-auth-client-id", good.str("id"))]));
+        assert!(!seen.headers.contains_key("x-api-key"), "the app has no use for the key");
+    }
+    let (_, seen) = scene.pass(ask(Method::GET, good.str("key")).header("cookie", "theme=dark")).await;
+    assert_eq!(seen.headers["cookie"], "theme=dark");
+
+    let heard = scene.tap.heard();
+    assert!(heard.contains(good.str("key")), "{heard}");
+    let mut wrong = good.str("key").to_owned();
+    wrong.pop();
+    for bad in [wrong.as_str(), "", "nonsense"] {
+        scene.stop(ask(Method::GET, bad)).await.expect(401);
+    }
+    scene.stop(ask(Method::GET, elsewhere.str("key"))).await.expect(403);
+    // Nobody could say who calls.
+    let both = scene.stop(ask(Method::GET, good.str("key")).bearer_auth(&admin)).await;
+    assert!([400, 500].contains(&both.status), "{}", both.status);
+
+    let path = format!("/api/v1/api-keys/{}", good.str("id"));
+    scene.auth.delete(&path, &admin).await.expect(204);
+    scene.stop(ask(Method::GET, good.str("key"))).await.expect(401);
+    scene.service.stop().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn support_looks_at_an_app_as_its_user_and_changes_nothing(#[values(Kind::Nginx, Kind::Caddy)] kind: Kind) {
+    let scene = Scene::open(kind).await;
+    let admin = scene.administrator().await;
+    let me = async |token: &str| scene.auth.get("/api/v1/me", Some(token)).await.expect(200).str("id").to_owned();
+    let user = me(&scene.auth.join(&Person::new()).await.access).await;
+    let path = format!("/api/v1/users/{user}/impersonate");
+    let acting =
+        scene.auth.call(Method::POST, &path, Some(&admin), &json!({ "reason": "ticket 4711" })).await.expect(200);
+    let ask = |method: Method| {
+        let request = spoofed(scene.door.request(method, "/orders")).bearer_auth(acting.str("access_token"));
+        request.header("x-forwarded-method", "GET")
+    };
+    for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+        let (_, seen) = scene.pass(ask(method)).await;
+        let told = told(&seen.headers);
+        for (name, value) in [("x-auth-user-id", &user), ("x-auth-actor-id", &me(&admin).await)] {
+            assert!(told.contains(&(name.to_owned(), value.clone())), "{name}: {told:?}");
+        }
+        assert!(seen.headers["x-auth-scopes"].to_str().expect("text").contains("read_only"));
+    }
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        scene.stop(ask(method)).await.expect(403);
+    }
     scene.service.stop().await;
 }
 

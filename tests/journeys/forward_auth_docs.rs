@@ -10,14 +10,8 @@ use crate::browser::{fences, read, root};
 use crate::fronts::folder;
 
 /// What tells the app who calls.
-const OURS: [&str; 6] = [
-    "X-Auth-User-Id",
-    "X-Auth-Session-Id",
-    "X-Auth-Client-Id",
-    "X-Auth-Scopes",
-    "X-Auth-Roles",
-    "X-Auth-Actor-Id",
-];
+const OURS: [&str; 6] =
+    ["X-Auth-User-Id", "X-Auth-Session-Id", "X-Auth-Client-Id", "X-Auth-Scopes", "X-Auth-Roles", "X-Auth-Actor-Id"];
 /// What users copy.
 const QUOTED: [&str; 4] = [
     "tests/proxies/caddy/forward-auth.caddy",

@@ -133,7 +133,10 @@ fn a105_the_leaked_key_of_the_guide_is_one_to_us_and_to_scanners() {
 fn every_block_of_the_guides_is_run_or_checked() {
     for guide in ["docs/access.md", "docs/administration.md"] {
         for (_, language, code) in fences(&read(&root().join(guide))) {
-            assert!(["sh", "toml", "text"].contains(&language), "{guide}: nothing checks a block of `{language}`: {code}");
+            assert!(
+                ["sh", "toml", "text"].contains(&language),
+                "{guide}: nothing checks a block of `{language}`: {code}"
+            );
         }
     }
 }

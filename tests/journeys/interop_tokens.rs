@@ -64,13 +64,19 @@ impl Scene {
             ("unsigned", unsigned(&user)),
             ("no token", "nonsense".to_owned()),
         ];
-        Self { service, good: [("of a login", user), ("of support", acting), ("of a client", client)], bad, _place: place }
+        Self {
+            service,
+            good: [("of a login", user), ("of support", acting), ("of a client", client)],
+            bad,
+            _place: place,
+        }
     }
 
     /// The rows that the apps read: what becomes of a call with each token.
     fn rows(&self) -> String {
         let good = self.good.iter().map(|(name, token)| {
-            let allowed = claims(token)["scope"].as_str().is_some_and(|scope| scope.split(' ').any(|one| one == "account"));
+            let allowed =
+                claims(token)["scope"].as_str().is_some_and(|scope| scope.split(' ').any(|one| one == "account"));
             let scoped = if allowed { 204 } else { 403 };
             json!({ "name": name, "token": token, "status": 200, "sub": claims(token)["sub"], "scoped": scoped })
         });

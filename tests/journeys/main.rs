@@ -12,6 +12,7 @@ mod client;
 mod clients;
 mod commands;
 mod consumers;
+mod database_state;
 mod drain;
 mod erasure;
 mod event_contract;

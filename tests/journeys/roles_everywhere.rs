@@ -91,7 +91,10 @@ async fn a042_a104_a_role_that_the_command_line_gives_or_takes_is_known_to_three
     call(settings, &["roles", "update", "support", "--permission", "audit:read"]).expect(0);
     let since = Instant::now();
     assert_promised("a role", replicas.all_answer(since, 403, async |api| users(api, &tokens).await).await);
-    assert_promised("a role of a key's owner", replicas.all_answer(since, 403, async |api| users_by_key(api, &key).await).await);
+    assert_promised(
+        "a role of a key's owner",
+        replicas.all_answer(since, 403, async |api| users_by_key(api, &key).await).await,
+    );
     call(settings, &["roles", "update", "support", "--permission", "users:*"]).expect(0);
     replicas.all_answer(Instant::now(), 200, async |api| users_by_key(api, &key).await).await;
 
@@ -140,7 +143,10 @@ async fn a_revoked_or_rotated_key_and_a_disabled_owner_are_refused_by_three_repl
     let session = replicas.apis[2].sign_in(&boss).await;
     call(settings, &["users", "disable", &boss.email, "--reason", "left"]).expect(0);
     let since = Instant::now();
-    assert_promised("the end of an owner", replicas.all_answer(since, 401, async |api| users_by_key(api, &new).await).await);
+    assert_promised(
+        "the end of an owner",
+        replicas.all_answer(since, 401, async |api| users_by_key(api, &new).await).await,
+    );
     replicas.all_answer(since, 401, async |api| users(api, &session).await).await;
     replicas.stop().await;
 }

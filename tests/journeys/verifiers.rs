@@ -250,6 +250,11 @@ async fn a104_roles_in_tokens_do_not_outlive_their_withdrawal_where_a_verifier_l
     for who in [&ada, &bob] {
         run(&["users", "grant", &who.email, "clerk"]);
     }
+    // Giving a role is a change, too: what was issued before it was heard of would be refused.
+    let listening = [("strict", &scene.strict), ("lenient", &scene.lenient)];
+    let heard = |verifier: &Verifier| verifier.status().revocations == 2;
+    until("both grants are heard of", async || listening.iter().all(|(_, verifier)| heard(verifier))).await;
+    tokio::time::sleep(Duration::from_millis(2)).await;
     let (adas, bobs, eves) = (here.sign_in(&ada).await, there.sign_in(&bob).await, there.sign_in(&eve).await);
     for tokens in [&adas, &bobs, &eves] {
         scene.must_be_accepted(&tokens.access).await;
@@ -257,7 +262,6 @@ async fn a104_roles_in_tokens_do_not_outlive_their_withdrawal_where_a_verifier_l
     let clerk = scene.lenient.verify(&adas.access).expect("it is valid");
     assert!(clerk.has_role("clerk") && clerk.permits("orders:write") && !clerk.permits("users:read"));
 
-    let listening = [("strict", &scene.strict), ("lenient", &scene.lenient)];
     let changed = [Rejected::RolesChanged];
     // Whoever refreshes goes on, with what the roles are now.
     let refreshed = async |tokens: &Tokens, may_write: bool| {

@@ -76,7 +76,8 @@ async fn tokens_say_which_roles_their_user_has_when_that_is_asked_for() {
 async fn the_roles_of_a_file_are_there_from_the_start() {
     let name = format!("portcullis-roles-{}.toml", std::process::id());
     let path = std::env::temp_dir().join(name);
-    std::fs::write(&path, "[roles.support]\ndescription = \"Helps\"\npermissions = [\"users:read\"]\n").expect("a file");
+    std::fs::write(&path, "[roles.support]\ndescription = \"Helps\"\npermissions = [\"users:read\"]\n")
+        .expect("a file");
     let builder = TestService::builder().setting("access.file", path.to_str().expect("text"));
     let service = builder.build().await.expect("settings");
     std::fs::remove_file(&path).expect("it was there");

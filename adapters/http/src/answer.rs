@@ -225,28 +225,16 @@ pub(crate) trait Refusals: Send + Sync + 'static {
 /// What can go wrong anywhere.
 pub(crate) const ALWAYS: &[Code] = &[Code::Internal, Code::Unavailable, Code::Timeout];
 /// What can go wrong where a proxy asks who calls.
-pub(crate) const IDENTIFIED: &[Code] = &[
-    Code::Unauthenticated,
-    Code::MalformedRequest,
-    Code::ReadOnly,
-    Code::AddressNotAllowed,
-    Code::RateLimited,
-];
+pub(crate) const IDENTIFIED: &[Code] =
+    &[Code::Unauthenticated, Code::MalformedRequest, Code::ReadOnly, Code::AddressNotAllowed, Code::RateLimited];
 /// What can go wrong where an access token has to be a user's.
 pub(crate) const SIGNED: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired];
 /// What can go wrong where an access token has to be presented by its user.
 pub(crate) const PERSONAL: &[Code] =
     &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired, Code::Impersonated];
 /// What can go wrong where an API key or an access token will do; a key may have a limit of its own.
-pub(crate) const CALLING: &[Code] = &[
-    Code::Unauthenticated,
-    Code::MalformedRequest,
-    Code::NotPermitted,
-    Code::AddressNotAllowed,
-    Code::RateLimited,
-];
-/// What can go wrong where only an access token will do, a user's or a client's.
-pub(crate) const BY_TOKEN: &[Code] = &[Code::Unauthenticated, Code::MalformedRequest, Code::NotPermitted];
+pub(crate) const CALLING: &[Code] =
+    &[Code::Unauthenticated, Code::MalformedRequest, Code::NotPermitted, Code::AddressNotAllowed, Code::RateLimited];
 /// What can go wrong where only a user will do, in person.
 pub(crate) const IN_PERSON: &[Code] =
     &[Code::Unauthenticated, Code::MalformedRequest, Code::UserRequired, Code::Impersonated, Code::NotPermitted];

@@ -132,7 +132,7 @@ fn node(text: &[u8]) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port).or_else(bracketed).map(|address| address.to_canonical())
 }
 
-fn canonical(network: IpNet) -> IpNet {
+pub(crate) fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(six) = network else { return network };
     let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
     let four = four.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());

@@ -86,8 +86,10 @@ impl Cursor {
     /// another order is as wrong as a broken one.
     pub(crate) fn read<P: DeserializeOwned>(&self, list: &List<'_>) -> Result<Option<P>, Problem> {
         let Some(text) = &self.0 else { return Ok(None) };
-        let wrong = || invalid("cursor", "malformed", "a cursor is the `next_cursor` of the page before, of the same list");
-        let bytes = Some(text).filter(|text| text.len() <= MAX_CURSOR).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let wrong =
+            || invalid("cursor", "malformed", "a cursor is the `next_cursor` of the page before, of the same list");
+        let bytes =
+            Some(text).filter(|text| text.len() <= MAX_CURSOR).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
         let bytes = bytes.ok_or_else(wrong)?;
         let (tag, place) = bytes.split_at_checked(TAG_BYTES).ok_or_else(wrong)?;
         if !list.mac.verify(PURPOSE, &list.bound(place), tag) {

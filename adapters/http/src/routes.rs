@@ -37,12 +37,12 @@ pub(crate) struct Operation {
 pub(crate) struct Matched {
     /// The parameters of the path: their names, and in which segment they are.
     parameters: Vec<(String, usize)>,
-    /// The permissions without which nobody gets in.
-    pub(crate) asked: &'static [Asked],
+    /// The permission without which nobody gets in.
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Matched {
-    fn new(pattern: &str, asked: &'static [Asked]) -> Option<Arc<Self>> {
+    fn new(pattern: &str, asked: Option<Asked>) -> Option<Arc<Self>> {
         let parameters = pattern.split('/').enumerate().filter_map(|(index, segment)| {
             let name = segment.strip_prefix('{')?.strip_suffix('}')?;
             Some((name.to_owned(), index))
@@ -65,7 +65,7 @@ impl Route {
         self.operations.iter().find(|operation| operation.method == *method)
     }
 
-    fn add(&mut self, method: Method, asked: &'static [Asked], endpoint: BoxEndpoint<'static, Response>) {
+    fn add(&mut self, method: Method, asked: Option<Asked>, endpoint: BoxEndpoint<'static, Response>) {
         let meters = Meters::new(&self.pattern, method.as_str());
         let rule = Rule::of(&method, &self.pattern);
         let matched = Matched::new(&self.pattern, asked);
@@ -120,7 +120,7 @@ impl Routes {
 
     /// Adds one operation; a segment of `pattern` may be a `{parameter}`, or one with an ending: `{name}.json`.
     pub(crate) fn add<E: Endpoint + 'static>(&mut self, method: Method, pattern: &str, endpoint: E) {
-        self.add_boxed(method, pattern, &[], endpoint.map_to_response().boxed());
+        self.add_boxed(method, pattern, None, endpoint.map_to_response().boxed());
     }
 
     /// Adds all operations of a documented API.
@@ -133,7 +133,7 @@ impl Routes {
             operations.sort_unstable_by(|a, b| a.method.as_str().cmp(b.method.as_str()));
             for operation in operations {
                 let Some(endpoint) = endpoints.remove(&operation.method) else { continue };
-                let asked = operation.operation_id.map_or(&[][..], permissions::asked);
+                let asked = operation.operation_id.and_then(permissions::asked);
                 self.add_boxed(operation.method, &path.path, asked, endpoint);
             }
         }
@@ -143,7 +143,7 @@ impl Routes {
         &mut self,
         method: Method,
         pattern: &str,
-        asked: &'static [Asked],
+        asked: Option<Asked>,
         endpoint: BoxEndpoint<'static, Response>,
     ) {
         let known = self.routes.iter().position(|route| route.pattern == pattern);
@@ -229,12 +229,12 @@ mod tests {
 
     #[test]
     fn a_parameter_is_found_by_its_name() {
-        let matched = Matched::new("/a/{id}/b/{name}", &[]).expect("parameters");
+        let matched = Matched::new("/a/{id}/b/{name}", None).expect("parameters");
         assert_eq!(matched.parameter("/a/x/b/y", "id"), Some("x"));
         assert_eq!(matched.parameter("/a/x/b/y", "name"), Some("y"));
         assert_eq!(matched.parameter("/a/x/b/y", "b"), None);
-        assert!(Matched::new("/a/b", &[]).is_none(), "nothing to know");
-        assert!(Matched::new("/a/b", &[Asked::UsersRead]).is_some());
+        assert!(Matched::new("/a/b", None).is_none(), "nothing to know");
+        assert!(Matched::new("/a/b", Some(Asked::UsersRead)).is_some());
     }
 
     #[test]

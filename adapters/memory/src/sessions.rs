@@ -75,12 +75,7 @@ impl SessionRepository for Unit {
         })
     }
 
-    async fn all_of(
-        &mut self,
-        user: UserId,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> Result<Vec<Session>, StoreError> {
+    async fn all_of(&mut self, user: UserId, after: Option<SessionId>, limit: u32) -> Result<Vec<Session>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         self.look(|view| {
             let all = view.sessions_of(user).into_iter();

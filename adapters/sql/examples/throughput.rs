@@ -114,6 +114,7 @@ impl Bench {
             revoked: None,
             ip: Some(std::net::Ipv4Addr::LOCALHOST.into()),
             user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
+            impersonation: None,
             family: TokenFamily::new(TokenDigest([0; 32])),
         }
     }

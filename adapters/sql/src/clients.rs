@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::clients::{Client, ClientId};
-use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::ports::clients::ClientRepository;
 use portcullis_domain::ports::store::StoreError;
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::tokens::Scope;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
@@ -87,10 +87,9 @@ pub(crate) fn changed_since(at: Timestamp) -> Select<Entity> {
 
 fn client(row: Model) -> Result<Client, StoreError> {
     let previous = match (row.previous_secret, row.previous_until) {
-        (Some(secret), Some(until)) => Some((
-            SecretDigest(digest("clients.previous_secret", secret)?),
-            instant("clients.previous_until", until)?,
-        )),
+        (Some(secret), Some(until)) => {
+            Some((SecretDigest(digest("clients.previous_secret", secret)?), instant("clients.previous_until", until)?))
+        }
         _ => None,
     };
     Ok(Client {

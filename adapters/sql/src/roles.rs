@@ -158,13 +158,7 @@ async fn hold_user(link: &Link, user: UserId) -> Result<(), StoreError> {
 }
 
 /// Whether the statement changed the account's roles; then the account changes too.
-async fn change_of(
-    link: &Link,
-    sql: &str,
-    user: UserId,
-    role: &RoleName,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
+async fn change_of(link: &Link, sql: &str, user: UserId, role: &RoleName, at: Timestamp) -> Result<bool, StoreError> {
     let id: Value = (*user.as_uuid()).into();
     if !changed(link, link.statement(sql, [id.clone(), role.as_str().into()])).await? {
         return Ok(false);

@@ -76,12 +76,7 @@ impl SessionRepository for Unit {
         self.newest(live(user, now, limit), user, after).await
     }
 
-    async fn all_of(
-        &mut self,
-        user: UserId,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> Result<Vec<Session>, StoreError> {
+    async fn all_of(&mut self, user: UserId, after: Option<SessionId>, limit: u32) -> Result<Vec<Session>, StoreError> {
         self.newest(all(user, limit), user, after).await
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use databases::samples::{announced, at, client, sent_to, signed_in, user, webhook};
-use databases::{Counter, Fresh, on_server};
+use databases::{Counter, Fresh, damage};
 use portcullis_domain::accounts::AttemptKey;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
 use portcullis_domain::ids::WebhookId;
@@ -18,21 +18,9 @@ use portcullis_domain::ports::delivery::Outbox;
 use portcullis_domain::ports::store::{Store, StoreError};
 use portcullis_domain::ports::webhooks::WebhookQueue;
 use portcullis_domain::webhooks::Webhook;
-use sqlx::{Connection, Executor};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
-
-async fn damage(fresh: &Fresh, sql: &str) {
-    match fresh {
-        Fresh::Sqlite(folder) => {
-            let mut connection = sqlx::SqliteConnection::connect(&folder.url()).await.unwrap();
-            connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
-            connection.close().await.unwrap();
-        }
-        Fresh::Postgres(schema) => on_server(format!("SET search_path = {}; {sql}", schema.0)).await,
-    }
-}
 
 /// The errors that this thread tells the log.
 #[derive(Clone, Default)]

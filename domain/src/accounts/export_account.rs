@@ -175,7 +175,8 @@ async fn keys_of(tx: &mut dyn Tx, owner: UserId) -> Result<Vec<ApiKeyRecord>, St
     let mut all: Vec<ApiKeyRecord> = Vec::new();
     loop {
         let after = all.last().map(|key| key.id);
-        let page = tx.api_keys().page(&KeyQuery { owner: Some(owner), after, limit: PAGE, ..KeyQuery::default() }).await?;
+        let page =
+            tx.api_keys().page(&KeyQuery { owner: Some(owner), after, limit: PAGE, ..KeyQuery::default() }).await?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         all.extend(page.into_iter().map(|(key, usage)| ApiKeyRecord::of(key, usage)));
         if last {

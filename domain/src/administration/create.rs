@@ -1,9 +1,7 @@
 //! Opening an account for somebody else.
 
 use crate::access::{Asked, Purpose, RoleName};
-use crate::accounts::{
-    CredentialState, Email, Password, PasswordContext, PasswordHash, User, Username, screen,
-};
+use crate::accounts::{CredentialState, Email, Password, PasswordContext, PasswordHash, User, Username, screen};
 use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden, Identity};
 use crate::event::Event;

@@ -6,7 +6,8 @@ const MAX: usize = 200;
 /// A reason that stays on its line and reads from left to right wherever it is shown: 1 to 200 characters, no control
 /// characters, no separators of lines, nothing that turns the direction of writing. Blanks around it are left out.
 pub(super) fn reason(text: &str) -> Option<&str> {
-    let turns = |c: char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let fine = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && !turns(c);
     if !text.chars().all(fine) {
         return None;
@@ -26,7 +27,9 @@ mod tests {
         }
         assert_eq!(reason("  left  "), Some("left"));
         let long = "a".repeat(201);
-        for wrong in ["", "   ", "a\nb", "a\r", "\u{1b}[2J", "a\0", "a\u{2028}b", "a\u{2029}", "a\u{202e}b", "\u{2066}a", &long] {
+        for wrong in
+            ["", "   ", "a\nb", "a\r", "\u{1b}[2J", "a\0", "a\u{2028}b", "a\u{2029}", "a\u{202e}b", "\u{2066}a", &long]
+        {
             assert_eq!(reason(wrong), None, "{wrong:?}");
         }
     }

@@ -8,8 +8,8 @@ use crate::ids::UserId;
 
 use super::store::StoreError;
 
-/// The audit trail: who did what, on whom, from where, and how it ended. Entries are added and, after their
-/// retention, removed; nothing else.
+/// The audit trail: who did what, on whom, from where, and how it ended. Entries are added, lose the traces of a person
+/// who is gone, and are removed after their retention; nothing else.
 #[async_trait]
 pub trait AuditRepository: Send {
     /// Adds an entry; it MUST be there exactly when the unit is committed. An adapter MAY write it only at the commit.

@@ -71,7 +71,10 @@ async fn a_new_key_is_shown_once_and_stored_as_a_digest_a105() {
     assert_eq!(text.id, made.key.id);
     assert_eq!(made.secret.expose().len(), 108, "256 random bits, an id and a checksum");
     let key = &made.key;
-    assert_eq!((key.owner, key.name.as_str(), &key.permissions), (ann.id, "nightly build", &permissions(&["orders:read"])));
+    assert_eq!(
+        (key.owner, key.name.as_str(), &key.permissions),
+        (ann.id, "nightly build", &permissions(&["orders:read"]))
+    );
     assert_eq!((&key.roles[..], key.quota, key.version), (&[role("user")][..], Some(quota), 1));
     assert_eq!(key.networks, ["192.0.2.0/24".parse().expect("a network")], "each network once, in one spelling");
     assert_eq!((key.created_at, key.updated_at, key.revoked_at, key.previous), (world.now(), world.now(), None, None));
@@ -147,7 +150,8 @@ async fn what_cannot_be_a_key_is_refused() {
     for wrong in ["", "  ", "a\nb", "\u{7}", &"x".repeat(101)] {
         let refused = access.create_key(CreateApiKey { name: wrong.to_owned(), ..wanted() }).await;
         assert!(matches!(refused, Err(ApiKeyError::Name)), "{wrong:?}: {refused:?}");
-        let refused = access.update_key(UpdateApiKey { name: Some(wrong.to_owned()), ..update(&caller, kept.id) }).await;
+        let refused =
+            access.update_key(UpdateApiKey { name: Some(wrong.to_owned()), ..update(&caller, kept.id) }).await;
         assert!(matches!(refused, Err(ApiKeyError::Name)), "{wrong:?}: {refused:?}");
     }
     for end in [world.now(), world.now().minus(SECOND)] {
@@ -337,7 +341,8 @@ async fn what_was_not_committed_has_not_happened_to_a_key() {
     assert!(revoke(&world, &caller, key.key.id).await.is_err());
     fault.set(false);
     uses(&world, &key).await.expect("the key works as before");
-    let (page, _) = access.keys(&caller, ApiKeyScope::Own, KeyQuery { limit: 9, ..KeyQuery::default() }).await.expect("a page");
+    let (page, _) =
+        access.keys(&caller, ApiKeyScope::Own, KeyQuery { limit: 9, ..KeyQuery::default() }).await.expect("a page");
     assert_eq!(page.len(), 1);
     assert_eq!((world.events().await, world.acts().await), (Vec::new(), Vec::new()));
 }

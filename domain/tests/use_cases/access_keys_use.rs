@@ -192,7 +192,8 @@ async fn what_another_replica_changed_is_seen_within_a_quarter_of_a_second_a104(
     let (ann, pair, caller) = somebody(&world, "ann", &["orders:read"]).await;
     let key = own_key(&world, &caller, &["orders:read"]).await;
     let elsewhere = replica(&world, None);
-    let used = || elsewhere.access.resolve_key(key.secret.expose(), &Origin { ip: None, ..origin() });
+    let from = origin();
+    let used = || elsewhere.access.resolve_key(key.secret.expose(), &from);
     assert_eq!(used().await.expect("a caller").permissions, permissions(&["orders:read"]));
     elsewhere.access.recent_standing(ann.id).await.expect("a look");
     withdrawn(&world, ann.id, "role-of-ann").await;

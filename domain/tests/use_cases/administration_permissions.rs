@@ -50,7 +50,8 @@ async fn ask(world: &World, name: &str, caller: &Caller, target: &User) -> Optio
         "user" => admin.user(caller, target.id).await.err().and_then(of),
         "sessions" => admin.sessions(caller, target.id, None, 5).await.err().and_then(of),
         "create_user" | "create_user with a role" => {
-            let roles = if name == "create_user" { Vec::new() } else { vec![RoleName::parse("empty").expect("a name")] };
+            let roles =
+                if name == "create_user" { Vec::new() } else { vec![RoleName::parse("empty").expect("a name")] };
             let cmd = CreateUser {
                 caller: caller.clone(),
                 username: None,
@@ -136,7 +137,8 @@ async fn every_use_case_refuses_whoever_lacks_what_it_asks_for_a101_b47() {
             // A user without any role, a program without any permission, and one with all permissions but this one.
             let (_, pair) = world.signed_in("plain").await;
             let plain = calling(&world, &pair).await.expect("a plain user calls");
-            let others: Vec<&str> = Asked::ALL.iter().filter(|asked| *asked != lacks).map(|asked| asked.as_str()).collect();
+            let others: Vec<&str> =
+                Asked::ALL.iter().filter(|asked| *asked != lacks).map(|asked| asked.as_str()).collect();
             for caller in [plain, program(&[]), program(&others)] {
                 let refused = ask(&world, name, &caller, &target).await;
                 let first = if caller.permissions.is_empty() { needs[0] } else { *lacks };

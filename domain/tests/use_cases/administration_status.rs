@@ -31,7 +31,7 @@ async fn a_disabled_account_is_out_everywhere_and_at_once_a043_a112() {
     let (_, bystander) = world.signed_in("ben").await;
     assert!(calling(&world, &pair).await.is_some());
 
-    let view = world.app.administration.disable(manage(&support(), &ann), " left \t".trim_end().to_owned()).await;
+    let view = world.app.administration.disable(manage(&support(), &ann), " left ".to_owned()).await;
     let view = view.expect("a disabled account");
     assert_eq!((view.user.status, view.user.status_reason.as_deref()), (UserStatus::Disabled, Some("left")));
     assert_eq!(view.user, world.find("ann").await, "what is answered is what is stored");
@@ -44,10 +44,11 @@ async fn a_disabled_account_is_out_everywhere_and_at_once_a043_a112() {
 
     let events = world.events().await;
     assert_eq!(events[0], Event::UserDisabled { user_id: ann.id });
-    let ended = |event: &Event| matches!(event, Event::SessionRevoked { reason: RevocationReason::AccountDisabled, .. });
+    let ended =
+        |event: &Event| matches!(event, Event::SessionRevoked { reason: RevocationReason::AccountDisabled, .. });
     assert!(ended(&events[1]), "{events:?}");
-    let [act, ..] = &world.acts().await[..] else { panic!("an entry") };
-    assert_eq!((&act.actor, act.action), (&Actor::Client("office".to_owned()), Action::DisableUser));
+    let act = world.acts().await.into_iter().find(|act| act.action == Action::DisableUser).expect("an entry");
+    assert_eq!(act.actor, Actor::Client("office".to_owned()));
     assert_eq!((act.subject, act.detail.as_deref(), act.ip), (Some(ann.id), Some("left"), origin().ip));
 
     let again = world.app.administration.disable(manage(&support(), &ann), "stole".to_owned()).await;
@@ -168,7 +169,7 @@ async fn what_is_not_there_is_not_found_a102() {
 #[tokio::test]
 async fn the_last_administrator_is_neither_disabled_nor_deleted_a104() {
     let world = World::new().await;
-    let (root, _, caller) = employee(&world, "root", "admin").await;
+    let (root, _, caller) = employee(&world, "rita", "admin").await;
     let admin = &world.app.administration;
     for operator in [&caller, &Caller::operator()] {
         let refused = admin.disable(manage(operator, &root), "left".to_owned()).await;
@@ -194,16 +195,18 @@ async fn of_two_administrators_who_disable_or_delete_each_other_one_stays_a104()
         let world = Arc::new(world);
         let (one, _, first) = employee(&world, "one", "admin").await;
         let (two, _, second) = employee(&world, "two", "admin").await;
-        let tasks = [(first, two.clone(), round % 2 == 0), (second, one.clone(), round % 3 == 0)].map(|(caller, other, deletes)| {
-            let world = world.clone();
-            tokio::spawn(async move {
-                let cmd = manage(&caller, &other);
-                match deletes {
-                    true => world.app.administration.delete(cmd).await.is_ok(),
-                    false => world.app.administration.disable(cmd, "left".to_owned()).await.is_ok(),
-                }
-            })
-        });
+        let tasks = [(first, two.clone(), round % 2 == 0), (second, one.clone(), round % 3 == 0)].map(
+            |(caller, other, deletes)| {
+                let world = world.clone();
+                tokio::spawn(async move {
+                    let cmd = manage(&caller, &other);
+                    match deletes {
+                        true => world.app.administration.delete(cmd).await.is_ok(),
+                        false => world.app.administration.disable(cmd, "left".to_owned()).await.is_ok(),
+                    }
+                })
+            },
+        );
         let mut done = 0;
         for task in tasks {
             done += u32::from(task.await.expect("a task"));

@@ -8,7 +8,9 @@ use portcullis_domain::sessions::LogIn;
 
 use crate::audit::{NEW, change, update, world};
 use crate::faulty::faulty_world;
-use crate::world::{DAY, MINUTE, PASSWORD, World, deletion, email, login, origin, password, policy, registration, settings};
+use crate::world::{
+    DAY, MINUTE, PASSWORD, World, deletion, email, login, origin, password, policy, registration, settings,
+};
 
 #[tokio::test]
 async fn what_was_not_committed_is_not_recorded() {

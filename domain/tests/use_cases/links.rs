@@ -31,7 +31,10 @@ async fn a_link_sets_the_password_once_and_ends_all_sessions_a016_a017() {
     let link = link(&world, "ann").await;
     assert_eq!(link.expires_at, world.now().plus(DAY));
     let [made] = world.acts().await.try_into().expect("one entry");
-    assert_eq!((made.action, made.subject, made.detail.as_deref()), (Action::CreateLink, Some(ann.id), Some("set_password")));
+    assert_eq!(
+        (made.action, made.subject, made.detail.as_deref()),
+        (Action::CreateLink, Some(ann.id), Some("set_password"))
+    );
 
     let done = world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
     assert_eq!(done.id, ann.id);
@@ -40,7 +43,10 @@ async fn a_link_sets_the_password_once_and_ends_all_sessions_a016_a017() {
     assert!(world.try_log_in("ann", PASSWORD).await.is_err(), "so is the password of before");
     let events = world.events().await;
     assert_eq!(events[0], Event::UserPasswordChanged { user_id: ann.id });
-    assert!(matches!(events[1], Event::SessionRevoked { session_id, .. } if session_id == pair.session.id), "{events:?}");
+    assert!(
+        matches!(events[1], Event::SessionRevoked { session_id, .. } if session_id == pair.session.id),
+        "{events:?}"
+    );
     let set = world.acts().await.into_iter().find(|entry| entry.action == Action::SetPassword).expect("an entry");
     assert_eq!((set.actor, set.subject, set.ip), (Actor::Anonymous, Some(ann.id), origin().ip));
 

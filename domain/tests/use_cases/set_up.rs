@@ -41,10 +41,10 @@ async fn the_link_makes_the_first_administrator_and_closes_the_door_for_good_a00
     let [made] = world.acts().await.try_into().expect("one entry");
     assert_eq!((made.actor, made.action, made.detail.as_deref()), (Actor::Operator, Action::CreateLink, Some("setup")));
 
-    let root = world.app.administration.set_up(set_up(&token, "root")).await.expect("an administrator");
+    let root = world.app.administration.set_up(set_up(&token, "rita")).await.expect("an administrator");
     assert_eq!(root.roles, [RoleName::admin(), RoleName::user()]);
     assert!(!needs_set_up(&world).await);
-    world.log_in("root").await;
+    world.log_in("rita").await;
     let events = world.events().await;
     assert!(matches!(&events[0], Event::UserRegistered { user_id, .. } if *user_id == root.user.id), "{events:?}");
     assert!(matches!(&events[1], Event::UserRolesChanged { roles, .. } if *roles == root.roles), "{events:?}");
@@ -61,7 +61,7 @@ async fn the_link_makes_the_first_administrator_and_closes_the_door_for_good_a00
 async fn the_door_is_closed_by_whoever_became_an_administrator_another_way_and_by_a_disabled_one() {
     let world = World::new().await;
     let token = link(&world).await;
-    let (root, ..) = employee(&world, "root", RoleName::ADMIN).await;
+    let (root, ..) = employee(&world, "rita", RoleName::ADMIN).await;
     assert!(!needs_set_up(&world).await);
     let late = world.app.administration.set_up(set_up(&token, "mallory")).await;
     assert!(matches!(late, Err(SetUpError::Closed)), "{late:?}");
@@ -89,14 +89,14 @@ async fn a_link_that_is_wrong_replaced_or_out_of_time_makes_nobody_an_administra
         assert!(matches!(refused, Err(SetUpError::Invalid)), "{wrong:?}: {refused:?}");
     }
     world.clock.advance(DAY - SECOND);
-    let weak = SetUp { password: password("password"), ..set_up(&token, "root") };
+    let weak = SetUp { password: password("password"), ..set_up(&token, "rita") };
     let refused = world.app.administration.set_up(weak).await;
     assert!(matches!(refused, Err(SetUpError::WeakPassword(_))), "{refused:?}");
     world.register("ann").await;
     let refused = world.app.administration.set_up(set_up(&token, "ann")).await;
     assert!(matches!(refused, Err(SetUpError::EmailTaken)), "{refused:?}");
     world.clock.advance(SECOND);
-    let late = world.app.administration.set_up(set_up(&token, "root")).await;
+    let late = world.app.administration.set_up(set_up(&token, "rita")).await;
     assert!(matches!(late, Err(SetUpError::Invalid)), "{late:?}");
     assert!(needs_set_up(&world).await, "nobody has become an administrator");
 }
@@ -106,10 +106,10 @@ async fn what_was_refused_for_its_password_or_name_leaves_the_link_usable() {
     let world = World::new().await;
     let token = link(&world).await;
     world.register("ann").await;
-    let weak = SetUp { password: password("password"), ..set_up(&token, "root") };
+    let weak = SetUp { password: password("password"), ..set_up(&token, "rita") };
     assert!(world.app.administration.set_up(weak).await.is_err());
     assert!(world.app.administration.set_up(set_up(&token, "ann")).await.is_err());
-    world.app.administration.set_up(set_up(&token, "root")).await.expect("the link still works");
+    world.app.administration.set_up(set_up(&token, "rita")).await.expect("the link still works");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -120,7 +120,7 @@ async fn of_twenty_who_race_for_the_link_one_becomes_administrator_a016_m5() {
         let token = link(&world).await;
         let tasks: Vec<_> = (0..20)
             .map(|number| {
-                let (world, cmd) = (world.clone(), set_up(&token, &format!("root{number}")));
+                let (world, cmd) = (world.clone(), set_up(&token, &format!("rita{number}")));
                 tokio::spawn(async move { world.app.administration.set_up(cmd).await })
             })
             .collect();
@@ -141,7 +141,7 @@ async fn of_twenty_who_race_for_the_link_one_becomes_administrator_a016_m5() {
 #[tokio::test]
 async fn an_administrator_made_by_the_operator_needs_no_link() {
     let world = World::new().await;
-    let user = world.register("root").await;
+    let user = world.register("rita").await;
     assert!(needs_set_up(&world).await, "a user is no administrator");
     grant(&world, user.id, RoleName::ADMIN).await;
     assert!(!needs_set_up(&world).await);

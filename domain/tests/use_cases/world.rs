@@ -126,7 +126,6 @@ impl World {
         let app = App::new(ports.clone(), settings);
         app.tokens.open_keys(&[Algorithm::Es256]).await.expect("the first key is made");
         app.access.seed(&[]).await.expect("the roles that are always there");
-        app.access.seed(&[]).await.expect("the roles that are always there");
         let relay = Relay::new(store.clone(), publisher.clone(), clock.clone(), RelaySettings::default());
         let (seen, read) = (AtomicUsize::new(0), Mutex::default());
         Self { app, relay, ports, store, clock, hasher, publisher, revocations, webhooks, seen, read }

@@ -70,15 +70,8 @@ impl Refusals for Creating {
 
 pub(crate) struct Updating;
 impl Refusals for Updating {
-    const CODES: &'static [&'static [Code]] = &[
-        ALWAYS,
-        CALLING,
-        CHANGING,
-        IMPERSONATED,
-        BODY,
-        VERSIONED,
-        &[Code::NotFound, Code::PreconditionRequired],
-    ];
+    const CODES: &'static [&'static [Code]] =
+        &[ALWAYS, CALLING, CHANGING, IMPERSONATED, BODY, VERSIONED, &[Code::NotFound, Code::PreconditionRequired]];
 }
 
 pub(crate) struct Rotating;

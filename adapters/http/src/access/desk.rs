@@ -38,12 +38,8 @@ impl Desk<'_> {
             .of(if self.scope == ApiKeyScope::Own { "own" } else { "all" })
             .of_maybe(owner.map(|owner| owner.to_string()))
             .of(if live { "live" } else { "any" });
-        let query = KeyQuery {
-            owner,
-            live_at: live.then(|| settings.clock.now()),
-            after: cursor.read(&list)?,
-            limit: limit.0,
-        };
+        let query =
+            KeyQuery { owner, live_at: live.then(|| settings.clock.now()), after: cursor.read(&list)?, limit: limit.0 };
         let (keys, more) = self.state.app.access.keys(&self.caller, self.scope, query).await?;
         let last: Option<ApiKeyId> = keys.last().filter(|_| more).map(|(key, _)| key.id);
         let next_cursor = last.map(|last| list.cursor(&last)).transpose()?;

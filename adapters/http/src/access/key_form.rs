@@ -11,6 +11,7 @@ use portcullis_domain::ports::limits::Quota;
 use serde_json::{Value, json};
 
 use crate::body::{Fields, Form, JSON, MERGE_PATCH};
+use crate::client_address::canonical;
 use crate::problem::Reason;
 use crate::schema::{Documented, id, instant};
 
@@ -67,10 +68,12 @@ fn read_name(text: String) -> Result<String, Reason> {
     Ok(text)
 }
 
-/// A network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), or one address.
+/// A network in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3), or one address. Mapped IPv4 addresses are IPv4 addresses.
 fn read_network(text: &str) -> Result<IpNet, Reason> {
     let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    network.ok_or_else(|| Reason::new("malformed", "this is an IP address or a network like 192.0.2.0/24"))
+    network
+        .map(canonical)
+        .ok_or_else(|| Reason::new("malformed", "this is an IP address or a network like 192.0.2.0/24"))
 }
 
 fn read_end(text: &str, now: Timestamp) -> Result<Timestamp, Reason> {
@@ -259,10 +262,13 @@ mod tests {
             ("192.0.2.7", "192.0.2.7/32"),
             ("2001:db8::/32", "2001:db8::/32"),
             ("::1", "::1/128"),
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
         ] {
             assert_eq!(read_network(text).map(|network| network.to_string()).as_deref(), Ok(expected));
         }
-        for wrong in ["", "localhost", "192.0.2.0/33", "192.0.2", "192.0.2.0/", "::/129", "192.0.2.0 - 192.0.2.9", " ::1"] {
+        for wrong in
+            ["", "localhost", "192.0.2.0/33", "192.0.2", "192.0.2.0/", "::/129", "192.0.2.0 - 192.0.2.9", " ::1"]
+        {
             assert!(read_network(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -150,7 +150,10 @@ impl Documented for KeyView {
             "type": "integer", "format": "int64", "minimum": 0, "example": 42,
             "description": "How often it was used; written with some delay.",
         });
-        schema("An API key. Its secret is told when it is made, and never again.", json!({ "uses": uses, "last_used_at": last }))
+        schema(
+            "An API key. Its secret is told when it is made, and never again.",
+            json!({ "uses": uses, "last_used_at": last }),
+        )
     }
 }
 

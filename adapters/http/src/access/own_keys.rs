@@ -49,8 +49,7 @@ impl Refusals for Changing {
 
 pub(crate) struct Rotating;
 impl Refusals for Rotating {
-    const CODES: &'static [&'static [Code]] =
-        &[ALWAYS, IN_PERSON, CSRF, BODY, &[Code::NotFound, Code::EditConflict]];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, IN_PERSON, CSRF, BODY, &[Code::NotFound, Code::EditConflict]];
 }
 
 pub(crate) struct Ending;

@@ -5,6 +5,7 @@ mod user;
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem_openapi::{OpenApi, Tags};
 use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{
@@ -12,9 +13,12 @@ use portcullis_domain::accounts::{
 };
 use portcullis_domain::ports::security::PolicyError;
 
-use crate::answer::{ALWAYS, BODY, CHANGING, CSRF, Created, Done, Ended, Found, HASHING, PERSONAL, Refusals, Refused, SIGNED};
+use crate::administration::export::{AccountDocument, write_out};
+use crate::answer::{
+    ALWAYS, BODY, CHANGING, CSRF, Created, Done, Ended, Found, HASHING, IN_PERSON, PERSONAL, Refusals, Refused, SIGNED,
+};
 use crate::body::{Body, Fields};
-use crate::caller::{Personal, Signed, in_person};
+use crate::caller::{Calling, InPerson, Personal, Signed, Staying, in_person};
 use crate::cookies::Cookies;
 use crate::openapi::named;
 use crate::origin::From as Origin;
@@ -54,6 +58,11 @@ impl Refusals for Closing {
         BODY,
         &[Code::WrongPassword, Code::TooManyAttempts, Code::LastAdministrator, Code::EditConflict],
     ];
+}
+
+pub(crate) struct Exporting;
+impl Refusals for Exporting {
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, IN_PERSON, &[Code::NotFound]];
 }
 
 pub(crate) struct Updating;
@@ -156,6 +165,26 @@ impl AccountApi {
         let (user, session, origin) = (caller.user, caller.session, origin.0);
         self.0.app.accounts.delete(DeleteAccount { user, session, current_password, origin }).await?;
         Ok(Ended::of(transport, Cookies::of(&self.0.settings)))
+    }
+
+    /// Everything that is kept of your account
+    ///
+    /// One JSON document, without secrets and their digests. That it was read is recorded. An answer that breaks off
+    /// without its proper end is not whole.
+    #[oai(path = "/me/export", method = "get", operation_id = "exportMe")]
+    async fn export(
+        &self,
+        calling: Calling<InPerson>,
+        origin: Origin,
+        request: &Request,
+    ) -> Result<AccountDocument, Refused<Exporting>> {
+        let session = calling.caller.session().ok_or_else(|| Problem::new(Code::UserRequired))?;
+        if session.client_id != self.0.settings.first_party_client {
+            let detail = "only a user who signed in here gets everything, and no other client of theirs";
+            return Err(Problem::detailed(Code::NotPermitted, detail).into());
+        }
+        let user = session.user;
+        Ok(write_out(&self.0, Staying::new(calling, request)?, user, origin.0).await?)
     }
 
     /// Change your password

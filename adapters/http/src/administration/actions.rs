@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use poem::Request;
 use poem_openapi::OpenApi;
 use portcullis_domain::access::Asked;
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::answer::Refused;
 use crate::body::{Body, Fields};
-use crate::caller::Calling;
+use crate::caller::{Calling, Either, Staying};
 use crate::origin::From as Origin;
 use crate::problem::{Code, Problem, Reason};
 use crate::schema::{Documented, id};
-use crate::state::{State, Visit};
+use crate::state::State;
 
 use super::Tag;
 use super::refusals::Acting;
@@ -44,17 +44,19 @@ impl ActionsApi {
         body: Body<ActionsForm>,
     ) -> Result<Lines<Acted>, Refused<Acting>> {
         let (act, ids) = read(body.fields)?;
-        let caller = calling.caller;
         if act == Act::Delete {
-            caller.require(Asked::UsersDelete)?;
+            calling.caller.require(Asked::UsersDelete)?;
         }
-        let (id, state, origin) = (Visit::of(request)?.id.clone(), self.0.clone(), origin.0);
-        let deal = move |user| {
-            let (state, act) = (state.clone(), act.clone());
-            let cmd = Manage { caller: caller.clone(), user, origin: origin.clone() };
-            async move { told(user, act.on(&state.app.administration, cmd).await).map(|acted| vec![acted]) }
+        let staying = Staying::new(calling, request)?;
+        let (id, state, origin) = (staying.id(), self.0.clone(), origin.0);
+        let deal = async move |(mut staying, mut ids): (Staying<Either>, std::vec::IntoIter<UserId>)| {
+            let Some(user) = ids.next() else { return Ok(None) };
+            let caller = staying.caller().await?.clone();
+            let cmd = Manage { caller, user, origin: origin.clone() };
+            let acted = told(user, act.clone().on(&state.app.administration, cmd).await)?;
+            Ok(Some((vec![acted], (staying, ids))))
         };
-        Ok(Lines::of(id, stream::iter(ids).then(deal)))
+        Ok(Lines::of(id, stream::try_unfold((staying, ids.into_iter()), deal)))
     }
 }
 

@@ -10,11 +10,11 @@ use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::AuditId;
 
 use crate::answer::{Found, Refused};
-use crate::caller::Calling;
+use crate::caller::{Calling, Staying};
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit, List};
 use crate::problem::Problem;
-use crate::state::{State, Visit};
+use crate::state::State;
 
 use super::Tag;
 use super::audit_view::{AuditPage, AuditView};
@@ -88,16 +88,16 @@ impl AuditApi {
         until: Filter<Instant>,
     ) -> Result<Lines<AuditView>, Refused<Listing>> {
         let query = asked(actor, subject, about, action, from, until, EXPORT_PAGE);
-        let id = Visit::of(request)?.id.clone();
-        let (state, caller) = (self.0.clone(), calling.caller);
+        let (state, caller) = (self.0.clone(), calling.caller.clone());
+        let staying = Staying::new(calling, request)?;
         let first = looked_up(&state, &caller, &query).await?;
         state.app.audit.record(caller.actor(), Action::Export, "audit", &origin.0).await?;
-        let next = move |before: (Timestamp, AuditId)| {
-            let (state, caller) = (state.clone(), caller.clone());
+        let next = move |caller: Caller, before: (Timestamp, AuditId)| {
+            let state = state.clone();
             let query = AuditQuery { before: Some(before), ..query.clone() };
             async move { looked_up(&state, &caller, &query).await }
         };
-        Ok(Lines::of(id, pages(first, next)).saved_as("audit.jsonl"))
+        Ok(Lines::of(staying.id(), pages(staying, first, next)).saved_as("audit.jsonl"))
     }
 }
 

@@ -18,13 +18,12 @@ use serde_json::{Value, json};
 
 use crate::answer::{Refused, header as described};
 use crate::body::JSON;
-use crate::caller::Calling;
-use crate::door::RequestId;
+use crate::caller::{Calling, Staying, Takes};
 use crate::origin::From as Origin;
 use crate::path::PathWord;
 use crate::problem::Problem;
 use crate::schema::{Documented, instant, pointer, register, schema_ref};
-use crate::state::{State, Visit};
+use crate::state::State;
 
 use super::Tag;
 use super::audit_view::AuditView;
@@ -52,8 +51,7 @@ impl UserExportApi {
         /// Which account.
         id: PathWord<UserId>,
     ) -> Result<AccountDocument, Refused<Exporting>> {
-        let request = Visit::of(request)?.id.clone();
-        Ok(write_out(&self.0, calling.caller, id.0, origin.0, request).await?)
+        Ok(write_out(&self.0, Staying::new(calling, request)?, id.0, origin.0).await?)
     }
 }
 
@@ -61,13 +59,13 @@ impl UserExportApi {
 pub(crate) struct AccountDocument(Body);
 
 /// Writes out everything that is kept of an account; refusals come before the answer begins.
-pub(crate) async fn write_out(
+pub(crate) async fn write_out<K: Takes>(
     state: &Arc<State>,
-    caller: Caller,
+    mut staying: Staying<K>,
     user: UserId,
     origin: DomainOrigin,
-    request: RequestId,
 ) -> Result<AccountDocument, Problem> {
+    let (id, caller) = (staying.id(), staying.caller().await?.clone());
     let cmd = ExportAccount { caller: caller.clone(), user, origin };
     let export = state.app.accounts.export_account(cmd).await?;
     let mut head = serde_json::to_vec(&export).map_err(Problem::internal)?;
@@ -77,17 +75,17 @@ pub(crate) async fn write_out(
 
     let state = state.clone();
     let first = trail(&state, &caller, user, None).await?;
-    let next = move |before| {
-        let (state, caller) = (state.clone(), caller.clone());
+    let next = move |caller: Caller, before| {
+        let state = state.clone();
         async move { trail(&state, &caller, user, Some(before)).await }
     };
     let mut is_first = true;
-    let entries = pages(first, next).and_then(move |page| {
+    let entries = pages(staying, first, next).and_then(move |page| {
         let text = joined(&page, &mut is_first);
         async { text.map_err(Problem::internal) }
     });
     let whole = stream::iter([Ok(head)]).chain(entries).chain(stream::iter([Ok(b"]}".to_vec())]));
-    Ok(AccountDocument(unending(request, whole)))
+    Ok(AccountDocument(unending(id, whole)))
 }
 
 type Place = (Timestamp, AuditId);

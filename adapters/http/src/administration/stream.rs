@@ -10,9 +10,11 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use portcullis_domain::caller::Caller;
 use serde::Serialize;
 
 use crate::answer::header as described;
+use crate::caller::{Staying, Takes};
 use crate::door::RequestId;
 use crate::problem::Problem;
 use crate::schema::{Documented, register, schema_ref};
@@ -72,12 +74,14 @@ fn lines<T: Serialize>(page: &[T]) -> serde_json::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The pages of a list: the one that was read already, and those that `next` reads behind a place.
-pub(crate) fn pages<T, P, F>(
+/// The pages of a list: the one that was read already, and those that `next` reads for the caller behind a place.
+pub(crate) fn pages<K, T, P, F>(
+    staying: Staying<K>,
     first: (Vec<T>, Option<P>),
-    next: impl Fn(P) -> F + Send + 'static,
+    next: impl Fn(Caller, P) -> F + Send + 'static,
 ) -> impl Stream<Item = Result<Vec<T>, Problem>> + Send + 'static
 where
+    K: Takes,
     T: Send + 'static,
     P: Send + 'static,
     F: Future<Output = Result<(Vec<T>, Option<P>), Problem>> + Send + 'static,
@@ -87,13 +91,13 @@ where
         Behind(P),
         End,
     }
-    stream::try_unfold((At::First(first), next), async |(at, next)| {
+    stream::try_unfold((At::First(first), staying, next), async |(at, mut staying, next)| {
         let (items, place) = match at {
             At::First(page) => page,
-            At::Behind(place) => next(place).await?,
+            At::Behind(place) => next(staying.caller().await?.clone(), place).await?,
             At::End => return Ok(None),
         };
-        Ok(Some((items, (place.map_or(At::End, At::Behind), next))))
+        Ok(Some((items, (place.map_or(At::End, At::Behind), staying, next))))
     })
 }
 

@@ -13,14 +13,14 @@ use portcullis_domain::ports::security::PolicyError;
 
 use crate::answer::{CreatedAt, Done, Found, Refused, Versioned};
 use crate::body::{Body, Fields};
-use crate::caller::Calling;
+use crate::caller::{Calling, Staying};
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit, List};
 use crate::path::PathWord;
 use crate::precondition::IfMatch;
 use crate::problem::{Code, Problem, Reason};
 use crate::setup::SET_PASSWORD;
-use crate::state::{State, Visit};
+use crate::state::State;
 
 use super::Tag;
 use super::filter::{EmailBeginning, Filter, Instant, Role, Status, UsernameBeginning};
@@ -105,16 +105,16 @@ impl UserApi {
     ) -> Result<Lines<ManagedUser>, Refused<Listing>> {
         let wanted = Wanted { email, username, status, role, created_from, created_until, sort };
         let query = wanted.query(EXPORT_PAGE)?;
-        let id = Visit::of(request)?.id.clone();
-        let (state, caller) = (self.0.clone(), calling.caller);
+        let (state, caller) = (self.0.clone(), calling.caller.clone());
+        let staying = Staying::new(calling, request)?;
         let first = exported(&state, &caller, &query).await?;
         state.app.audit.record(caller.actor(), Action::Export, "users", &origin.0).await?;
-        let next = move |place: UserPlace| {
-            let (state, caller) = (state.clone(), caller.clone());
+        let next = move |caller: Caller, place: UserPlace| {
+            let state = state.clone();
             let query = UserQuery { after: Some(place), ..query.clone() };
             async move { exported(&state, &caller, &query).await }
         };
-        Ok(Lines::of(id, pages(first, next)).saved_as("users.jsonl"))
+        Ok(Lines::of(staying.id(), pages(staying, first, next)).saved_as("users.jsonl"))
     }
 
     /// Open an account for somebody else

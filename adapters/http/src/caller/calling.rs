@@ -18,7 +18,7 @@ use crate::routes::Matched;
 use crate::state::Visit;
 
 use super::{
-    Credential, KEY_SCHEME, TOKEN_SCHEMES, Transport, in_person, is_harmless, may_change, register_keys, register_tokens,
+    Credential, KEY_SCHEME, TOKEN_SCHEMES, in_person, is_harmless, may_change, register_keys, register_tokens,
 };
 
 /// What an operation takes as proof of who calls.
@@ -38,13 +38,6 @@ impl Takes for Either {
     const KEYS: bool = true;
 }
 
-/// An access token, a user's or a client's.
-pub(crate) struct TokenOnly;
-impl Takes for TokenOnly {
-    const TOKENS: bool = true;
-    const KEYS: bool = false;
-}
-
 /// An API key.
 pub(crate) struct KeyOnly;
 impl Takes for KeyOnly {
@@ -60,30 +53,28 @@ impl Takes for InPerson {
     const IN_PERSON: bool = true;
 }
 
-/// Whoever calls, if the operation is for them: who has not the permissions that it asks for gets no further, and
+/// Whoever calls, if the operation is for them: who has not the permission that it asks for gets no further, and
 /// nothing else of the request is read. What the body makes necessary besides the use case decides.
 ///
 /// It stands before [`Origin`] among the arguments of an operation: who really acts is known only then.
 pub(crate) struct Calling<K = Either> {
     /// Who, and what they may do.
     pub(crate) caller: Caller,
-    /// How the credential came.
-    pub(crate) transport: Transport,
     kind: PhantomData<K>,
 }
 
 impl<K: Takes> Calling<K> {
-    async fn of(request: &Request) -> Result<Self, Problem> {
+    pub(super) async fn of(request: &Request) -> Result<Self, Problem> {
         let visit = Visit::of(request)?;
-        let (caller, transport) = match Credential::of(request.headers(), &visit.state.settings)? {
-            Some(Credential::Key(text)) if K::KEYS => (by_key(visit, request, text).await?, Transport::Bearer),
+        let caller = match Credential::of(request.headers(), &visit.state.settings)? {
+            Some(Credential::Key(text)) if K::KEYS => by_key(visit, request, text).await?,
             Some(Credential::Key(_)) => return Err(Problem::token_needed()),
             _ if !K::TOKENS => return Err(Problem::key_needed()),
             Some(Credential::Bearer(token)) => {
                 let claims = visit.state.app.tokens.identify(token)?;
-                (by_claims(visit, &claims).await?, Transport::Bearer)
+                by_claims(visit, &claims).await?
             }
-            Some(Credential::Cookie(token)) => (by_cookie(visit, request, token).await?, Transport::Cookie),
+            Some(Credential::Cookie(token)) => by_cookie(visit, request, token).await?,
             None => return Err(Problem::unauthenticated(false)),
         };
         if K::IN_PERSON {
@@ -92,10 +83,10 @@ impl<K: Takes> Calling<K> {
         if let Some(session) = caller.session() {
             may_change(session, request)?;
         }
-        if let Some(matched) = request.data::<Arc<Matched>>() {
-            matched.asked.iter().try_for_each(|asked| caller.require(*asked))?;
+        if let Some(asked) = request.data::<Arc<Matched>>().and_then(|matched| matched.asked) {
+            caller.require(asked)?;
         }
-        Ok(Self { caller, transport, kind: PhantomData })
+        Ok(Self { caller, kind: PhantomData })
     }
 }
 

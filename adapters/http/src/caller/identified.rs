@@ -4,14 +4,14 @@ use poem::http::HeaderName;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::caller::Caller;
+use portcullis_domain::caller::{Caller, Impersonation};
 use portcullis_domain::tokens::{Claims, Scope};
 
 use crate::problem::{Code, Problem};
 use crate::state::Visit;
 
 use super::calling::by_key;
-use super::{Calling, Credential, Either};
+use super::{Calling, Credential, Either, still_acts};
 
 /// Where a proxy says which method the request has that it asks for.
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -34,7 +34,10 @@ impl Identified {
             None => return Err(Problem::unauthenticated(false)),
         };
         let claims = visit.state.app.tokens.identify(token)?;
-        if claims.scope.contains(Scope::READ_ONLY) && !is_to_look(request) {
+        let read_only = claims.scope.contains(Scope::READ_ONLY);
+        let impersonation = claims.actor.map(|by| Impersonation { by, read_only });
+        still_acts(visit, impersonation).await?;
+        if impersonation.is_some_and(|acting| acting.read_only) && !is_to_look(request) {
             return Err(Problem::new(Code::ReadOnly));
         }
         Ok(Self::Token(Box::new(claims)))

@@ -6,21 +6,25 @@
 mod calling;
 mod credential;
 mod identified;
+mod staying;
 
 use poem::http::{HeaderMap, Method};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::caller::UserSession;
+use portcullis_domain::access::{Asked, Standing};
+use portcullis_domain::accounts::UserStatus;
+use portcullis_domain::caller::{Impersonation, UserSession};
 
 use crate::cookies::{ACCESS_SCHEME, Cookies, Jar};
 use crate::csrf::{self, Protects};
 use crate::problem::{Code, Problem};
 use crate::state::Visit;
 
-pub(crate) use calling::{Calling, Either, InPerson, KeyOnly, Takes, TokenOnly};
+pub(crate) use calling::{Calling, Either, InPerson, KeyOnly, Takes};
 pub(crate) use credential::{API_KEY, Credential};
 pub(crate) use identified::Identified;
+pub(crate) use staying::Staying;
 
 /// The name of the security scheme of access tokens in the OpenAPI document.
 pub(crate) const BEARER_SCHEME: &str = "bearer";
@@ -100,6 +104,7 @@ impl<'a> ApiExtractor<'a> for Signed {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         let signed = Self::of(request)?;
+        still_acts(Visit::of(request)?, signed.caller.impersonation).await?;
         may_change(&signed.caller, request)?;
         Ok(signed)
     }
@@ -135,6 +140,16 @@ pub(crate) const fn in_person(caller: &UserSession) -> Result<(), Problem> {
         Some(_) => Err(Problem::new(Code::Impersonated)),
         None => Ok(()),
     }
+}
+
+/// Refuses somebody who acts as the user and may not do that any more. What is known of them is not older than a quarter
+/// of a second.
+async fn still_acts(visit: &Visit, impersonation: Option<Impersonation>) -> Result<(), Problem> {
+    let Some(Impersonation { by, read_only }) = impersonation else { return Ok(()) };
+    let asked = if read_only { Asked::Impersonate } else { Asked::ImpersonateWrite };
+    let standing = visit.state.app.access.recent_standing(by).await?;
+    let may = |standing: &Standing| standing.status == UserStatus::Active && standing.permissions.allow(&asked.into());
+    standing.filter(may).map(|_| ()).ok_or_else(|| Problem::unauthenticated(true))
 }
 
 /// Refuses somebody who acts as the user, may only look, and wants more.

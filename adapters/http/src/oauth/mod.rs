@@ -72,7 +72,7 @@ async fn introspect(state: Arc<State>, request: Request) -> Result<Response, OAu
     let (request, mut body) = request.split();
     let form = read_form(&request, &mut body).await?;
     authenticate(&request, Some(&form)).await?;
-    introspect::answer(&state.app, &state.settings.issuer, &form).await
+    introspect::answer(&state, &form, &request).await
 }
 
 async fn revoke(state: Arc<State>, request: Request) -> Result<Response, OAuthError> {

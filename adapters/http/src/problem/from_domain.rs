@@ -46,6 +46,7 @@ impl From<UpdateProfileError> for Problem {
                 let reason = Reason::new("required", "changing the e-mail address needs the current password");
                 Self::violations(Code::ValidationFailed, vec![reason.at(Place::member("current_password"))])
             }
+            UpdateProfileError::Impersonated => Self::new(Code::Impersonated),
             UpdateProfileError::WrongPassword => Self::new(Code::WrongPassword),
             UpdateProfileError::TooManyAttempts(wait) => wait.into(),
             UpdateProfileError::Conflict => Self::new(Code::EditConflict),
@@ -58,6 +59,7 @@ impl From<ChangePasswordError> for Problem {
     fn from(error: ChangePasswordError) -> Self {
         match error {
             ChangePasswordError::NotFound => Self::unauthenticated(true),
+            ChangePasswordError::Impersonated => Self::new(Code::Impersonated),
             ChangePasswordError::WrongPassword => Self::new(Code::WrongPassword),
             ChangePasswordError::TooManyAttempts(wait) => wait.into(),
             ChangePasswordError::WeakPassword(why) => weak_password("new_password", why),

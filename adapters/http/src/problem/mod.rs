@@ -102,7 +102,7 @@ impl Problem {
     }
 
     /// An API key that opens nothing, whatever the reason.
-    pub(crate) const fn key_refused() -> Self {
+    pub(crate) fn key_refused() -> Self {
         Self { challenge: Some(API_KEY_REFUSED), ..Self::new(Code::Unauthenticated) }
     }
 

@@ -5,8 +5,13 @@ use crate::problem::Code;
 
 pub(crate) struct LoggingIn;
 impl Refusals for LoggingIn {
-    const CODES: &'static [&'static [Code]] =
-        &[ALWAYS, HASHING, BODY, CSRF, &[Code::InvalidCredentials, Code::TooManyAttempts, Code::PasswordChangeRequired]];
+    const CODES: &'static [&'static [Code]] = &[
+        ALWAYS,
+        HASHING,
+        BODY,
+        CSRF,
+        &[Code::InvalidCredentials, Code::TooManyAttempts, Code::PasswordChangeRequired],
+    ];
 }
 
 pub(crate) struct Refreshing;

@@ -23,7 +23,10 @@ const HEADERS: [(&str, &str); 6] = [
     ("x-auth-session-id", "In which session; empty for a client and for an API key."),
     ("x-auth-client-id", "The client that the token was issued to; for an API key the key's id."),
     ("x-auth-scopes", "What the token allows, or what the API key may do now, separated by spaces."),
-    ("x-auth-roles", "The user's roles at this moment if the token tells of roles, or those of the API key, separated by spaces."),
+    (
+        "x-auth-roles",
+        "The user's roles at this moment if the token tells of roles, or those of the API key, separated by spaces.",
+    ),
     ("x-auth-actor-id", "Who really calls, when it is not the user; empty otherwise."),
 ];
 

@@ -2,8 +2,8 @@
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::clients::{Client, ClientId};
-use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::ports::store::{StoreError, Unique};
+use portcullis_domain::secret::SecretDigest;
 
 use super::Storage;
 use super::samples::{

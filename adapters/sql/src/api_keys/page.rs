@@ -11,9 +11,7 @@ use crate::entity::{api_key, names};
 /// A key's columns and its roles, separated by commas: no name has one.
 static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     let own = names(api_key::Column::iter()).replace(", ", ", api_keys.");
-    format!(
-        "api_keys.{own}, (SELECT string_agg(role, ',') FROM api_key_roles WHERE key_id = api_keys.id) AS key_roles"
-    )
+    format!("api_keys.{own}, (SELECT string_agg(role, ',') FROM api_key_roles WHERE key_id = api_keys.id) AS key_roles")
 });
 
 /// A key.

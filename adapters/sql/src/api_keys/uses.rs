@@ -73,12 +73,11 @@ fn on_postgres(sums: &[(Uuid, More)]) -> Statement {
     let ids: Vec<Uuid> = sums.iter().map(|(id, _)| *id).collect();
     let uses: Vec<i64> = sums.iter().map(|(_, more)| more.uses).collect();
     let last: Vec<i64> = sums.iter().map(|(_, more)| more.last_used_at).collect();
-    Statement::from_sql_and_values(DbBackend::Postgres, ON_POSTGRES, [
-        Value::from(ids),
-        uses.into(),
-        last.into(),
-        NEVER.into(),
-    ])
+    Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        ON_POSTGRES,
+        [Value::from(ids), uses.into(), last.into(), NEVER.into()],
+    )
 }
 
 fn on_sqlite(sums: &[(Uuid, More)]) -> Statement {

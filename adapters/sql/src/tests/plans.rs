@@ -151,7 +151,12 @@ fn of_clients_and_webhooks(backend: DbBackend) -> Vec<Statement> {
 }
 
 /// The plan of a statement, a line for each step.
-pub(super) async fn plan(connection: &DatabaseConnection, explain: &str, place: usize, statement: &Statement) -> String {
+pub(super) async fn plan(
+    connection: &DatabaseConnection,
+    explain: &str,
+    place: usize,
+    statement: &Statement,
+) -> String {
     let mut statement = statement.clone();
     statement.sql = format!("{explain} {}", statement.sql);
     let rows = connection.query_all_raw(statement).await.unwrap();

@@ -115,7 +115,10 @@ fn of_the_trail(backend: DbBackend) -> Vec<Case> {
     let mut all: Vec<Case> = vec![
         (page(AuditQuery { action: Some(Action::GrantRole), ..whole.clone() }), &["audit_action"]),
         (page(AuditQuery { action: Some(Action::GrantRole), before, ..whole.clone() }), &["audit_action"]),
-        (page(AuditQuery { subject: Some(SOMEBODY), action: Some(Action::GrantRole), ..whole.clone() }), &["audit_subject"]),
+        (
+            page(AuditQuery { subject: Some(SOMEBODY), action: Some(Action::GrantRole), ..whole.clone() }),
+            &["audit_subject"],
+        ),
         (page(AuditQuery { actor: Some(Actor::User(SOMEBODY)), ..whole.clone() }), &["audit_subject", "audit_actor"]),
         (
             page(AuditQuery { about: Some(SOMEBODY), before, ..whole }),
@@ -177,15 +180,15 @@ fn of_roles_and_keys(backend: DbBackend) -> Vec<Case> {
 /// What is wrong with the plans: the log of those that read a table row by row, or sort what an index has in order.
 async fn faults(connection: &DatabaseConnection) -> String {
     let backend = connection.get_database_backend();
-    let (explain, place) =
-        if backend == DbBackend::Postgres { ("EXPLAIN", 0) } else { ("EXPLAIN QUERY PLAN", 3) };
+    let (explain, place) = if backend == DbBackend::Postgres { ("EXPLAIN", 0) } else { ("EXPLAIN QUERY PLAN", 3) };
     connection.execute_unprepared(&rows(backend)).await.unwrap();
     let mut faults = String::new();
     let [ordered, sorted] = searches();
     let unsorted = ordered.len();
-    let searches = ordered.into_iter().chain(sorted).map(|(query, index)| {
-        (search::statement(backend, &query).expect("a statement"), vec![index])
-    });
+    let searches = ordered
+        .into_iter()
+        .chain(sorted)
+        .map(|(query, index)| (search::statement(backend, &query).expect("a statement"), vec![index]));
     let others = of_the_trail(backend).into_iter().chain(of_roles_and_keys(backend));
     let others = others.map(|(statement, indexes)| (statement, indexes.to_vec()));
     for (number, (statement, indexes)) in searches.chain(others).enumerate() {
@@ -242,13 +245,16 @@ async fn a_login_writes_none_of_the_indexes_that_administration_needs() {
     );
     let rows = writer.connection.query_all_raw(indexes).await.unwrap();
     let found: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-    assert_eq!(found, [
-        "audit_action WHERE action NOT IN ('session.login', 'session.revoke', 'account.register', 'token.grant')",
-        "audit_actor WHERE actor_kind NOT IN ('self', 'anonymous')",
-        "audit_impersonator WHERE impersonator IS NOT NULL",
-        "audit_subject WHERE subject_id IS NOT NULL",
-        "sessions_ends_from",
-        "sessions_impersonator WHERE impersonator IS NOT NULL",
-        "sessions_of_user",
-    ]);
+    assert_eq!(
+        found,
+        [
+            "audit_action WHERE action NOT IN ('session.login', 'session.revoke', 'account.register', 'token.grant')",
+            "audit_actor WHERE actor_kind NOT IN ('self', 'anonymous')",
+            "audit_impersonator WHERE impersonator IS NOT NULL",
+            "audit_subject WHERE subject_id IS NOT NULL",
+            "sessions_ends_from",
+            "sessions_impersonator WHERE impersonator IS NOT NULL",
+            "sessions_of_user",
+        ]
+    );
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_sql::{SqlSettings, SqlStore};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use sqlx::{Connection, Executor};
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -150,4 +151,30 @@ impl Fresh {
         store.migrate().await.unwrap();
         store
     }
+}
+
+/// Runs a statement beside the store.
+pub(crate) async fn damage(fresh: &Fresh, sql: &str) {
+    match fresh {
+        Fresh::Sqlite(folder) => {
+            let mut connection = sqlx::SqliteConnection::connect(&folder.url()).await.unwrap();
+            connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        Fresh::Postgres(schema) => on_server(format!("SET search_path = {}; {sql}", schema.0)).await,
+    }
+}
+
+/// A connection for the migrator alone.
+pub(crate) async fn migrator(fresh: &Fresh) -> DatabaseConnection {
+    let url = match fresh {
+        Fresh::Sqlite(folder) => {
+            std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+            format!("{}?mode=rwc", folder.url())
+        }
+        Fresh::Postgres(schema) => schema.url(),
+    };
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1);
+    Database::connect(options).await.unwrap()
 }

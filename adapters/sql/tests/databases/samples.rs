@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
+use portcullis_domain::access::{ApiKey, OneTimeToken, Permissions, Purpose, Role, RoleName};
 use portcullis_domain::accounts::{Email, User};
 use portcullis_domain::clients::{Client, ClientId};
-use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::{SessionId, UserId, WebhookId};
+use portcullis_domain::ids::{ApiKeyId, SessionId, UserId, WebhookId};
 use portcullis_domain::ports::store::{Effect, Store};
+use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::sessions::{Rotated, Rotation, Session, TokenDigest, TokenFamily};
 use portcullis_domain::tokens::Scope;
 use portcullis_domain::webhooks::{Webhook, WebhookStatus, WebhookUrl};
@@ -84,6 +85,41 @@ pub(crate) fn client(id: &str) -> Client {
         deleted_at: None,
         version: 1,
     }
+}
+
+pub(crate) fn role(name: &str) -> Role {
+    Role {
+        name: RoleName::parse(name).unwrap(),
+        description: String::new(),
+        permissions: Permissions::all(),
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
+}
+
+pub(crate) fn api_key(owner: &User) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::new(at(0), &Counter),
+        owner: owner.id,
+        name: "nightly".to_owned(),
+        secret: SecretDigest(digest(1).0),
+        previous: Some((SecretDigest(digest(2).0), at(100))),
+        permissions: Permissions::all(),
+        roles: Vec::new(),
+        networks: Vec::new(),
+        quota: None,
+        created_at: at(0),
+        updated_at: at(0),
+        expires_at: None,
+        revoked_at: None,
+        version: 1,
+    }
+}
+
+pub(crate) fn one_time_token(owner: &User) -> OneTimeToken {
+    let (digest, user) = (SecretDigest(digest(3).0), Some(owner.id));
+    OneTimeToken { digest, purpose: Purpose::SetPassword, user, created_at: at(0), expires_at: at(100) }
 }
 
 pub(crate) fn webhook() -> Webhook {

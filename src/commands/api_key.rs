@@ -1,0 +1,73 @@
+//! API keys as they are shown.
+
+use portcullis_domain::Timestamp;
+use portcullis_domain::access::{ApiKey, KeyUsage, NewApiKey};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::operate::{listed, sheet, shown, tell, tell_once};
+use crate::exchange::printable;
+
+/// The key itself, once.
+pub(super) fn tell_key(NewApiKey { key, secret }: &NewApiKey, json: bool, hint: &str) -> Outcome {
+    let mut told = described(key, KeyUsage::default());
+    told["key"] = secret.expose().into();
+    let text = format!("id   {}\nkey  {}\n", key.id, secret.expose());
+    let remedy = format!("run `portcullis api-keys rotate {}` for another secret", key.id);
+    tell_once(json, &told, &text, hint, &remedy)
+}
+
+/// A key, as it is and as it was used.
+pub(super) fn told(key: &ApiKey, usage: KeyUsage, json: bool) -> Outcome {
+    let rate = key.quota.map(|quota| format!("{}/{}s", quota.burst, quota.period.as_secs_f64()));
+    let text = sheet(&[
+        ("id", key.id.to_string()),
+        ("name", printable(&key.name, ApiKey::NAME_MAX)),
+        ("owner", key.owner.to_string()),
+        ("state", state(key, now())),
+        ("permissions", listed(key.permissions.iter())),
+        ("roles", listed(&key.roles)),
+        ("networks", listed(&key.networks)),
+        ("rate", rate.unwrap_or_else(|| "-".to_owned())),
+        ("created", key.created_at.to_string()),
+        ("expires", shown(key.expires_at)),
+        ("uses", usage.uses.to_string()),
+        ("last used", shown(usage.last_used_at)),
+    ]);
+    tell(json, &described(key, usage), &text)
+}
+
+/// For programs, without its secrets.
+pub(super) fn described(key: &ApiKey, usage: KeyUsage) -> Value {
+    json!({
+        "id": key.id,
+        "user_id": key.owner,
+        "name": key.name,
+        "permissions": key.permissions.iter().collect::<Vec<_>>(),
+        "roles": key.roles,
+        "networks": key.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "quota": key.quota.map(|quota| json!({ "requests": quota.burst, "seconds": quota.period.as_secs_f64() })),
+        "uses": usage.uses,
+        "last_used_at": usage.last_used_at,
+        "created_at": key.created_at,
+        "updated_at": key.updated_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "previous_secret_works_until": key.previous.as_ref().map(|(_, until)| until),
+        "version": key.version,
+    })
+}
+
+/// Whether it may be used.
+pub(super) fn state(key: &ApiKey, now: Timestamp) -> String {
+    match (key.revoked_at, key.is_live(now)) {
+        (Some(_), _) => "revoked".to_owned(),
+        (None, true) => "live".to_owned(),
+        (None, false) => "expired".to_owned(),
+    }
+}
+
+/// This instant.
+pub(super) fn now() -> Timestamp {
+    portcullis::clock().now()
+}
