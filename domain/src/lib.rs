@@ -16,6 +16,7 @@ pub mod event;
 pub mod failure;
 pub mod ids;
 pub mod origin;
+mod plain_text;
 pub mod ports;
 pub mod relay;
 pub mod secret;

@@ -7,7 +7,7 @@ use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{Email, Password, Username};
 use portcullis_domain::administration::CreateUser;
 use portcullis_domain::caller::Caller;
-use serde_json::json;
+use serde_json::Value;
 
 use super::operate::{on_app, origin, password, tell, tell_once};
 use super::{Json, Outcome, misused, person};
@@ -83,13 +83,13 @@ async fn create_user(app: &App, config: &Config, command: &Create, password: Opt
     let created = created.await?;
     let json = command.json.json;
     let Some(link) = &created.link else {
-        let told = json!({ "user": person::described(&created.view), "password_link": null });
+        let mut told = person::described(&created.view);
+        told["password_link"] = Value::Null;
         return tell(json, &told, &person::shown(&created.view));
     };
     let url = password_url(&issuer_of(config), link);
-    let told = json!({
-        "user": person::described(&created.view), "password_link": person::described_link(&url, link),
-    });
+    let mut told = person::described(&created.view);
+    told["password_link"] = person::described_link(&url, link);
     let text = format!("{}{}\n", person::shown(&created.view), url.expose());
     let remedy = format!("run `portcullis users password-link {}` for another link", created.view.user.id);
     tell_once(json, &told, &text, &person::about_link(link), &remedy)

@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod operate;
 mod person;
+mod records;
 mod report;
 mod roles;
 mod serve;

@@ -147,7 +147,7 @@ pub(super) fn permissions(config: &Config, json: bool) -> Outcome {
         let all = app.access.permissions(&Caller::operator()).await?;
         let described: Vec<Value> = all
             .iter()
-            .map(|one| json!({ "permission": one.permission, "description": one.about, "roles": one.roles }))
+            .map(|one| json!({ "permission": one.permission, "about": one.about, "roles": one.roles }))
             .collect();
         let rows: Vec<_> = all
             .iter()

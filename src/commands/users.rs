@@ -8,6 +8,7 @@ use super::admin::{self, Create};
 use super::export::{self, Export};
 use super::grants::{self, Grant};
 use super::import::{self, Import};
+use super::records::{self, Data};
 use super::{Outcome, runtime};
 
 #[derive(Subcommand)]
@@ -26,6 +27,10 @@ pub(super) enum Users {
     Enable(One),
     /// Delete an account for good, with all that belongs to it.
     Delete(Delete),
+    /// List the live sessions of an account.
+    Sessions(One),
+    /// Print everything that is kept of an account, as JSON, for whom it is about; that it was read is recorded.
+    Data(Data),
     /// End the sessions of an account, or one of them.
     RevokeSessions(RevokeSessions),
     /// End the sessions of an account, and let nobody log in before the password was changed.
@@ -62,6 +67,8 @@ pub(super) fn users(config: &Config, command: Users) -> Outcome {
         Users::Disable(command) => accounts::disable(config, &command),
         Users::Enable(command) => accounts::enable(config, &command),
         Users::Delete(command) => accounts::delete(config, &command),
+        Users::Sessions(command) => records::sessions(config, &command),
+        Users::Data(command) => records::data(config, &command),
         Users::RevokeSessions(command) => accounts::revoke_sessions(config, &command),
         Users::ExpirePassword(command) => accounts::expire_password(config, &command),
         Users::PasswordLink(command) => accounts::password_link(config, &command),

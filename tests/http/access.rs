@@ -42,7 +42,7 @@ async fn everybody_is_told_what_they_may_do() {
 }
 
 #[tokio::test]
-async fn a098_a_role_counts_from_the_next_request_on_and_no_longer_than_it_is_held() {
+async fn a104_a_role_counts_from_the_next_request_on_and_no_longer_than_it_is_held() {
     let house = House::new().await;
     let ada = house.member("ada").await;
     let refused = house.send(ada.get(ROLES)).await.is(StatusCode::FORBIDDEN);
@@ -116,7 +116,7 @@ async fn a_key_needs_no_csrf_token_and_a_cookie_does() {
 }
 
 #[tokio::test]
-async fn each_kind_of_endpoint_takes_its_kind_of_credential() {
+async fn a106_each_kind_of_endpoint_takes_its_kind_of_credential() {
     let house = House::new().await;
     let ada = house.member("ada").await;
     let key = key_of(&house, &ada, &[]).await;

@@ -11,7 +11,7 @@ const EXPORT: &str = "/api/v1/me/export";
 const ME: &str = "/api/v1/me";
 
 #[tokio::test]
-async fn everything_that_is_kept_is_written_out_for_its_owner_and_no_secret() {
+async fn a116_everything_that_is_kept_is_written_out_for_its_owner_and_no_secret() {
     let house = House::new().await;
     let (admin, ada) = (house.admin("root-1").await, house.staff("ada", &["roles:read"]).await);
     let key = key_of(&house, &ada, &["roles:read"]).await;
@@ -60,7 +60,7 @@ async fn a_long_trail_is_written_out_whole() {
 }
 
 #[tokio::test]
-async fn an_account_is_closed_only_with_its_password() {
+async fn a116_an_account_is_closed_only_with_its_password() {
     let house = House::new().await;
     let ada = house.member("ada").await;
     let delete = |body: Value| house.send(ada.ask(Method::DELETE, ME).json(body));
@@ -122,7 +122,7 @@ async fn roles_are_told_with_the_account() {
 }
 
 #[tokio::test]
-async fn nobody_else_exports_an_account() {
+async fn a101_nobody_else_exports_an_account() {
     let house = House::new().await;
     let ada = house.member("ada").await;
     house.send(Ask::get(EXPORT)).await.is(StatusCode::UNAUTHORIZED);

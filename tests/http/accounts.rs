@@ -20,7 +20,7 @@ async fn registering_answers_201_with_the_user_and_where_it_is() {
     assert_eq!(id.get_version_num(), 7);
     let expected = json!({
         "id": null, "username": "Ada", "email": "Ada@example.com", "email_verified": false, "status": "active",
-        "roles": [], "created_at": now(&house), "updated_at": now(&house),
+        "roles": ["user"], "created_at": now(&house), "updated_at": now(&house),
     });
     assert_eq!(user, expected);
 }
@@ -259,7 +259,8 @@ async fn a_closed_account_is_gone() {
     let house = House::new().await;
     let user = house.user("ada").await;
     let other = house.login("ada", PASSWORD).await;
-    house.send(Ask::new(Method::DELETE, ME).bearer(&user.access)).await.is(StatusCode::NO_CONTENT);
+    let close = Ask::new(Method::DELETE, ME).bearer(&user.access).json(json!({ "current_password": PASSWORD }));
+    house.send(close).await.is(StatusCode::NO_CONTENT);
     for tokens in [&user, &other] {
         let answer = house.send(Ask::get(ME).bearer(&tokens.access)).await.is(StatusCode::UNAUTHORIZED);
         assert_eq!(answer.problem(), "unauthenticated");

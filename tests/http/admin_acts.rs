@@ -151,7 +151,10 @@ async fn support_looks_as_the_user_and_the_user_sees_it() {
     let answer = house.send(admin.post(&path, json!({ "reason": "ticket 4711" }))).await.is(StatusCode::OK);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let body = answer.json();
-    assert_eq!((&body["token_type"], &body["read_only"], &body["expires_in"]), (&json!("Bearer"), &json!(true), &json!(900)));
+    assert_eq!(
+        (&body["token_type"], &body["read_only"], &body["expires_in"]),
+        (&json!("Bearer"), &json!(true), &json!(900))
+    );
     assert_eq!(body.get("refresh_token"), None);
     let token = body["access_token"].as_str().unwrap();
     let me = house.send(Ask::get("/api/v1/me").bearer(token)).await.is(StatusCode::OK).json();

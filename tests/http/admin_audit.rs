@@ -21,14 +21,19 @@ async fn the_trail_is_searched_by_who_what_whom_and_when() {
     house.clock.advance(Duration::from_secs(60));
     let then = crate::harness::now(&house);
     house.clock.advance(Duration::from_secs(60));
-    house.send(admin.post(&format!("{}/disable", ada.path()), json!({ "reason": "ticket 4711" }))).await.is(StatusCode::OK);
+    house
+        .send(admin.post(&format!("{}/disable", ada.path()), json!({ "reason": "ticket 4711" })))
+        .await
+        .is(StatusCode::OK);
     let wrong = json!({ "login": "ada", "password": PASSWORD });
     house.post("/api/v1/auth/login", wrong).await.is(StatusCode::UNAUTHORIZED);
 
     let all = found(&house, &admin, "").await;
     let instants: Vec<_> = all.iter().map(|entry| entry["at"].as_str().unwrap().to_owned()).collect();
     assert!(instants.is_sorted_by(|a, b| a >= b), "the newest first");
-    let actions = |entries: &[Value]| entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let actions = |entries: &[Value]| {
+        entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     let by_admin = found(&house, &admin, &format!("actor=user:{}", admin.id)).await;
     assert!(actions(&by_admin).contains(&"user.disable".to_owned()));
     assert!(by_admin.iter().all(|entry| entry["actor"] == format!("user:{}", admin.id)));
@@ -86,6 +91,7 @@ async fn the_trail_is_written_out_whole_and_in_order() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;
     for number in 0..1_100 {
+        house.clock.advance(Duration::from_millis(1));
         house.role(&format!("r{number}"), &[]).await;
         let name = format!("/api/v1/roles/r{number}");
         house.send(admin.delete(&name)).await.is(StatusCode::NO_CONTENT);

@@ -25,10 +25,17 @@ async fn each_account_has_its_line_in_the_order_asked_for() {
     let body = json!({ "action": "disable", "reason": "ticket 4711", "ids": ids });
     let answer = house.send(admin.post(ACTIONS, body)).await.is(StatusCode::OK);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let expected = [line(&bea, None), line(&nobody, Some("not-found")), line(&admin, Some("last-administrator")), line(&ada, None)];
+    let expected = [
+        line(&bea, None),
+        line(&nobody, Some("not-found")),
+        line(&admin, Some("last-administrator")),
+        line(&ada, None),
+    ];
     assert_eq!(answer.lines(), expected);
     assert!(!house.accepts(&ada.tokens.access).await && house.accepts(&admin.tokens.access).await);
-    for (action, then) in [("enable", StatusCode::OK), ("expire-password", StatusCode::FORBIDDEN), ("delete", StatusCode::UNAUTHORIZED)] {
+    for (action, then) in
+        [("enable", StatusCode::OK), ("expire-password", StatusCode::FORBIDDEN), ("delete", StatusCode::UNAUTHORIZED)]
+    {
         let body = json!({ "action": action, "ids": [ada.id] });
         assert_eq!(house.send(admin.post(ACTIONS, body)).await.is(StatusCode::OK).lines(), [line(&ada, None)]);
         let login = json!({ "login": "ada", "password": PASSWORD });

@@ -25,7 +25,10 @@ async fn a_client_is_created_seen_renewed_and_deleted() {
     assert_eq!(house.send(admin.post(CLIENTS, body)).await.is(StatusCode::CONFLICT).problem(), "client-taken");
 
     let seen = house.send(admin.get(&format!("{CLIENTS}/orders"))).await.is(StatusCode::OK).json();
-    assert_eq!((&seen["name"], &seen["scope"], seen.get("client_secret")), (&json!("Order desk"), &json!("users:read stock"), None));
+    assert_eq!(
+        (&seen["name"], &seen["scope"], seen.get("client_secret")),
+        (&json!("Order desk"), &json!("users:read stock"), None)
+    );
     let listed = house.send(admin.get(CLIENTS)).await.is(StatusCode::OK);
     assert_eq!(listed.json()["items"], json!([seen]));
     assert!(!listed.text().contains("pcs_"));
@@ -79,7 +82,10 @@ async fn what_is_wrong_with_a_client_is_said() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;
     for (body, expected) in [
-        (json!({ "client_id": "No", "scope": "a  b", "client_secret": "mine" }), &["/client_id malformed", "/scope malformed", "/client_secret unknown-field"][..]),
+        (
+            json!({ "client_id": "No", "scope": "a  b", "client_secret": "mine" }),
+            &["/client_id malformed", "/scope malformed", "/client_secret unknown-field"][..],
+        ),
         (json!({ "name": "" }), &["/name malformed"]),
         (json!({ "name": 1 }), &["/name wrong-type"]),
         (json!({ "client_id": "gateway" }), &["/client_id reserved"]),

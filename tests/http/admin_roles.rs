@@ -11,7 +11,8 @@ const ROLES: &str = "/api/v1/roles";
 async fn a_role_is_created_changed_and_deleted() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;
-    let body = json!({ "name": "support", "description": "Helps", "permissions": ["users:read", "crm:*", "users:read"] });
+    let body =
+        json!({ "name": "support", "description": "Helps", "permissions": ["users:read", "crm:*", "users:read"] });
     let created = house.send(admin.post(ROLES, body.clone())).await.is(StatusCode::CREATED);
     assert_eq!(created.header("location"), Some("/api/v1/roles/support"));
     let role = created.json();
@@ -130,7 +131,10 @@ async fn a104_a_change_of_roles_counts_from_the_next_request_on() {
     assert_ne!(house.send(admin.get(&ada.path())).await.tag(), before, "the account changed");
     house.send(admin.patch(&format!("{ROLES}/reader"), "*", json!({ "permissions": [] }))).await.is(StatusCode::OK);
     assert_eq!(looks().await, StatusCode::FORBIDDEN);
-    house.send(admin.patch(&format!("{ROLES}/reader"), "*", json!({ "permissions": ["users:*"] }))).await.is(StatusCode::OK);
+    house
+        .send(admin.patch(&format!("{ROLES}/reader"), "*", json!({ "permissions": ["users:*"] })))
+        .await
+        .is(StatusCode::OK);
     assert_eq!(looks().await, StatusCode::OK);
     house.send(admin.delete(&role)).await.is(StatusCode::NO_CONTENT);
     assert_eq!(looks().await, StatusCode::FORBIDDEN);

@@ -7,30 +7,30 @@ use portcullis_domain::ports::ambient::Clock;
 use serde_json::{Value, json};
 
 use crate::access::{by_key, key_of};
-use crate::harness::{Answer, Ask, House, Plan};
+use crate::harness::{Answer, Ask, House};
 use crate::staff::Member;
 
-const OWN: &str = "/api/v1/me/api-keys";
-const ALL: &str = "/api/v1/api-keys";
-const CURRENT: &str = "/api/v1/api-keys/current";
+pub(crate) const OWN: &str = "/api/v1/me/api-keys";
+pub(crate) const ALL: &str = "/api/v1/api-keys";
+pub(crate) const CURRENT: &str = "/api/v1/api-keys/current";
 
 /// Whether the key opens anything.
-async fn opens(house: &House, key: &str) -> bool {
+pub(crate) async fn opens(house: &House, key: &str) -> bool {
     let answer = house.send(by_key(Method::GET, CURRENT, key)).await;
     assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&answer.status), "{}", answer.text());
     answer.status == StatusCode::OK
 }
 
-async fn made(house: &House, owner: &Member, body: Value) -> Answer {
+pub(crate) async fn made(house: &House, owner: &Member, body: Value) -> Answer {
     house.send(owner.post(OWN, body)).await.is(StatusCode::CREATED)
 }
 
-fn place(made: &Answer) -> String {
+pub(crate) fn place(made: &Answer) -> String {
     made.header("location").unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a113_a_key_is_told_once_in_a_form_that_scanners_know() {
+async fn a105_a_key_is_told_once_in_a_form_that_scanners_know() {
     let house = House::new().await;
     let ada = house.member("ada").await;
     let made = made(&house, &ada, json!({ "name": "nightly backup" })).await;
@@ -69,7 +69,7 @@ async fn a113_a_key_is_told_once_in_a_form_that_scanners_know() {
 }
 
 /// CRC-32 as zlib has it (RFC 1952 §8).
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 * (sum & 1)))
     })
@@ -114,7 +114,7 @@ async fn everything_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn a104_no_key_can_do_more_than_its_owner() {
+async fn a105_no_key_can_do_more_than_its_owner() {
     let house = House::new().await;
     let clerk = house.staff("clerk", &["users:read", "api-keys:*"]).await;
     for (beyond, lacked) in [("roles:read", "roles:read"), ("users:*", "users:*"), ("*:*", "*:*")] {
@@ -136,7 +136,7 @@ async fn a104_no_key_can_do_more_than_its_owner() {
 }
 
 #[tokio::test]
-async fn b38_a_key_of_somebody_else_is_as_little_there_as_none() {
+async fn a102_a_key_of_somebody_else_is_as_little_there_as_none() {
     let house = House::new().await;
     let (ada, bob) = (house.member("ada").await, house.member("bob").await);
     let place = place(&made(&house, &ada, json!({ "name": "hers" })).await);
@@ -199,7 +199,7 @@ async fn a_new_secret_and_the_one_before_overlap_as_long_as_was_asked() {
 }
 
 #[tokio::test]
-async fn a115_a_revoked_key_is_refused_at_once() {
+async fn a105_a_revoked_key_is_refused_at_once() {
     let house = House::new().await;
     let (ada, admin) = (house.member("ada").await, house.admin("root-1").await);
     for path in [OWN, ALL] {
@@ -223,7 +223,7 @@ async fn a115_a_revoked_key_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_ends_when_it_says_and_with_its_owner() {
+async fn a043_a_key_ends_when_it_says_and_with_its_owner() {
     let house = House::new().await;
     let (ada, admin) = (house.member("ada").await, house.admin("root-1").await);
     let end = house.clock.now().plus(Duration::from_secs(60));
@@ -235,142 +235,15 @@ async fn a_key_ends_when_it_says_and_with_its_owner() {
     assert!(!opens(&house, &short).await && opens(&house, &long).await);
     let disable = format!("{}/disable", ada.path());
     house.send(admin.post(&disable, json!({ "reason": "left" }))).await.is(StatusCode::OK);
-    assert!(!opens(&house, &long).await, "a043");
+    assert!(!opens(&house, &long).await);
     house.send(admin.ask(Method::POST, &format!("{}/enable", ada.path()))).await.is(StatusCode::OK);
     assert!(opens(&house, &long).await);
     house.send(admin.delete(&ada.path())).await.is(StatusCode::NO_CONTENT);
-    assert!(!opens(&house, &long).await, "a043");
+    assert!(!opens(&house, &long).await);
 }
 
 #[tokio::test]
-async fn a114_nothing_but_the_whole_key_opens_anything_and_all_refusals_are_alike() {
-    let house = House::new().await;
-    let (ada, admin) = (house.member("ada").await, house.admin("root-1").await);
-    let (good, other) = (key_of(&house, &ada, &[]).await, key_of(&house, &ada, &[]).await);
-    let revoked = made(&house, &ada, json!({ "name": "x" })).await;
-    house.send(admin.delete(&place(&revoked).replace(OWN, ALL))).await.is(StatusCode::NO_CONTENT);
-    let with_sum = |sound: String| {
-        let sum = crc32(sound.as_bytes());
-        format!("{sound}{sum:08x}")
-    };
-    let swapped = with_sum(format!("{}{}", &good[..36], &other[36..100]));
-    let unknown = with_sum(format!("pk_01981f3e7a607c1e9d0b52f1c1a6a001_{}", &good[36..100]));
-    let guesses = [
-        swapped,
-        unknown,
-        revoked.json()["key"].as_str().unwrap().to_owned(),
-        format!("{}0", &good[..107]),
-        good[..100].to_owned(),
-        good.to_uppercase(),
-        format!("{good} "),
-        format!("{good}x"),
-        format!("Bearer {good}"),
-        String::new(),
-        "x".repeat(5_000),
-        "é".to_owned(),
-    ];
-    let mut seen = Vec::new();
-    for guess in guesses.iter().filter(|guess| guess.trim_end() != good && guess.as_str() != good) {
-        let refused = house.send(by_key(Method::GET, CURRENT, guess)).await.is(StatusCode::UNAUTHORIZED);
-        let challenge = "ApiKey header=\"X-API-Key\", error=\"invalid_key\"";
-        assert_eq!(refused.header("www-authenticate"), Some(challenge), "{guess}");
-        seen.push((refused.steady_problem(), refused.steady_headers()));
-    }
-    seen.dedup();
-    assert_eq!(seen.len(), 1, "nobody is told what is wrong");
-    assert!(opens(&house, &good).await);
-}
-
-#[tokio::test]
-async fn a055_a_key_is_never_taken_from_anywhere_else() {
-    let house = House::new().await;
-    let ada = house.member("ada").await;
-    let key = key_of(&house, &ada, &[]).await;
-    for name in ["api_key", "apikey", "key", "X-API-Key", "x-api-key", "token"] {
-        house.send(Ask::get(&format!("{CURRENT}?{name}={key}"))).await.is(StatusCode::UNAUTHORIZED);
-        house.send(Ask::get(CURRENT).header("cookie", format!("{name}={key}"))).await.is(StatusCode::UNAUTHORIZED);
-        let form = Ask::post("/api/v1/roles").form(&format!("{name}={key}"));
-        house.send(form).await.is(StatusCode::UNAUTHORIZED);
-    }
-    for scheme in ["Bearer", "ApiKey", "Basic"] {
-        let ask = Ask::get("/api/v1/me/access").header("authorization", format!("{scheme} {key}"));
-        house.send(ask).await.is(StatusCode::UNAUTHORIZED);
-    }
-}
-
-#[tokio::test]
-async fn a117_a_key_is_good_only_from_its_networks() {
-    let house = House::new().await;
-    let ada = house.member("ada").await;
-    let body = json!({ "name": "x", "networks": ["192.0.2.0/24", "2001:db8::7"] });
-    let key = made(&house, &ada, body).await.json()["key"].as_str().unwrap().to_owned();
-    for path in [CURRENT, "/api/v1/me/access", "/api/v1/auth/verify"] {
-        for inside in ["192.0.2.255", "2001:db8::7", "::ffff:192.0.2.1"] {
-            assert!(house.send_from(inside, by_key(Method::GET, path, &key)).await.status.is_success(), "{inside}");
-        }
-        for outside in ["192.0.3.0", "2001:db8::8", "10.0.0.1"] {
-            let refused = house.send_from(outside, by_key(Method::GET, path, &key)).await.is(StatusCode::FORBIDDEN);
-            assert_eq!(refused.problem(), "address-not-allowed");
-        }
-        let claimed = by_key(Method::GET, path, &key).header("x-forwarded-for", "192.0.2.1");
-        house.send_from("10.0.0.1", claimed).await.is(StatusCode::FORBIDDEN);
-        house.send(by_key(Method::GET, path, &key)).await.is(StatusCode::FORBIDDEN);
-    }
-}
-
-#[tokio::test]
-async fn a_key_has_a_limit_of_its_own_wherever_it_is_used() {
-    let house = House::new().await;
-    let ada = house.member("ada").await;
-    let body = json!({ "name": "x", "rate_limit": { "requests": 3, "per_seconds": 60 } });
-    let key = made(&house, &ada, body).await.json()["key"].as_str().unwrap().to_owned();
-    let free = key_of(&house, &ada, &[]).await;
-    let ask = |path: &str| house.send(by_key(Method::GET, path, &key));
-    let first = ask(CURRENT).await.is(StatusCode::OK);
-    assert_eq!(first.header("ratelimit-policy"), Some("\"api-key\";q=3;w=60"));
-    assert_eq!(first.header("ratelimit"), Some("\"api-key\";r=2;t=20"));
-    ask("/api/v1/auth/verify").await.is(StatusCode::NO_CONTENT);
-    ask("/api/v1/me/access").await.is(StatusCode::OK);
-    for path in [CURRENT, "/api/v1/auth/verify", "/api/v1/users"] {
-        let refused = ask(path).await.is(StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!((refused.problem().as_str(), refused.header("retry-after")), ("rate-limited", Some("20")));
-    }
-    house.send(by_key(Method::GET, CURRENT, &free)).await.is(StatusCode::OK);
-    house.clock.advance(Duration::from_secs(20));
-    ask(CURRENT).await.is(StatusCode::OK);
-}
-
-#[tokio::test]
-async fn the_limit_of_a_key_is_told_beside_that_of_its_address() {
-    let adjust = |settings: &mut portcullis_http::HttpSettings| {
-        settings.quotas.other =
-            Some(portcullis_domain::ports::limits::Quota { burst: 100, period: Duration::from_secs(100) });
-    };
-    let house = House::build(Plan { adjust: Box::new(adjust), ..Plan::default() }).await;
-    let ada = house.member("ada").await;
-    let body = json!({ "name": "x", "rate_limit": { "requests": 3, "per_seconds": 60 } });
-    let key = made(&house, &ada, body).await.json()["key"].as_str().unwrap().to_owned();
-    let answer = house.send(by_key(Method::GET, CURRENT, &key)).await.is(StatusCode::OK);
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"other\";q=100;w=100, \"api-key\";q=3;w=60"));
-}
-
-#[tokio::test]
-async fn how_a_key_was_used_is_told_after_it_was_written_down() {
-    let house = House::new().await;
-    let ada = house.member("ada").await;
-    let made = made(&house, &ada, json!({ "name": "x" })).await;
-    let key = made.json()["key"].as_str().unwrap().to_owned();
-    for _ in 0..5 {
-        assert!(opens(&house, &key).await);
-    }
-    house.app.access.flush_usage().await.unwrap();
-    let shown = house.send(ada.get(&place(&made))).await.is(StatusCode::OK);
-    assert_eq!((&shown.json()["uses"], shown.tag()), (&json!(5), "\"1\"".to_owned()));
-    assert_eq!(shown.json()["last_used_at"], house.clock.now().to_rfc3339());
-}
-
-#[tokio::test]
-async fn keys_for_others_are_made_by_those_who_may_do_all_that_they_may() {
+async fn b46_keys_for_others_are_made_by_those_who_may_do_all_that_they_may() {
     let house = House::new().await;
     let (admin, ada) = (house.admin("root-1").await, house.staff("ada", &["users:read"]).await);
     let keeper = house.staff("keeper", &["api-keys:*"]).await;

@@ -58,7 +58,8 @@ async fn a022_a_new_address_needs_the_password_and_counts_as_unproved() {
 async fn a043_b37_a_deleted_account_is_dead_on_every_path_at_once() {
     let house = House::new().await;
     let sessions = [house.user("ada").await, house.login("ada", PASSWORD).await];
-    house.send(Ask::new(Method::DELETE, ME).bearer(&sessions[0].access)).await.is(StatusCode::NO_CONTENT);
+    let close = Ask::new(Method::DELETE, ME).bearer(&sessions[0].access);
+    house.send(close.json(json!({ "current_password": PASSWORD }))).await.is(StatusCode::NO_CONTENT);
     for Tokens { access, refresh, .. } in &sessions {
         assert!(!house.accepts(access).await);
         house.send(Ask::get(ME).bearer(access)).await.is(StatusCode::UNAUTHORIZED);

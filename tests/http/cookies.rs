@@ -276,7 +276,7 @@ async fn a_service_that_is_at_fault_makes_no_browser_forget() {
         expired.page(Method::POST, LOGOUT),
         expired.page(Method::POST, "/api/v1/auth/logout-all"),
         expired.page(Method::GET, CSRF),
-        browser.page(Method::DELETE, ME),
+        browser.page(Method::DELETE, ME).json(json!({ "current_password": PASSWORD })),
     ] {
         let answer = house.send(ask).await.is(StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.problem(), "unavailable");
@@ -379,7 +379,7 @@ async fn a_closed_account_and_an_ended_session_leave_no_cookies() {
     let ask = browser.page(Method::DELETE, &format!("/api/v1/me/sessions/{}", browser.session()));
     forgets(&browser.send(&house, ask).await.is(StatusCode::NO_CONTENT));
     browser.login(&house, "ada", PASSWORD).await.is(StatusCode::OK);
-    let ask = browser.page(Method::DELETE, ME);
+    let ask = browser.page(Method::DELETE, ME).json(json!({ "current_password": PASSWORD }));
     forgets(&browser.send(&house, ask).await.is(StatusCode::NO_CONTENT));
 }
 

@@ -57,6 +57,10 @@ async fn house() -> (House, Arc<Faulty>) {
     (House::build(plan).await, store)
 }
 
+/// A key that has the form of one.
+const KEY: &str =
+    "pk_01981f3e7a607c1e9d0b52f1c1a6a001_000000000000000000000000000000000000000000000000000000000000000097731d46";
+
 /// One request to every operation that asks the store.
 fn asks(access: &str, refresh: &str) -> Vec<Ask> {
     vec![
@@ -67,7 +71,12 @@ fn asks(access: &str, refresh: &str) -> Vec<Ask> {
         Ask::post("/api/v1/auth/logout-all").bearer(access),
         Ask::get("/api/v1/me").bearer(access),
         Ask::new(Method::PATCH, "/api/v1/me").bearer(access).json(json!({ "username": "eve" })),
-        Ask::new(Method::DELETE, "/api/v1/me").bearer(access),
+        Ask::new(Method::DELETE, "/api/v1/me").bearer(access).json(json!({ "current_password": PASSWORD })),
+        Ask::get("/api/v1/me/access").bearer(access),
+        Ask::get("/api/v1/me/export").bearer(access),
+        Ask::get("/api/v1/me/api-keys").bearer(access),
+        Ask::post("/api/v1/me/api-keys").bearer(access).json(json!({ "name": "x" })),
+        Ask::get("/api/v1/auth/verify").header("x-api-key", KEY),
         Ask::new(Method::PUT, "/api/v1/me/password")
             .bearer(access)
             .json(json!({ "current_password": PASSWORD, "new_password": PASSWORD })),

@@ -82,12 +82,12 @@ async fn somebody_who_may_only_look_changes_nothing_and_may_leave() {
 #[tokio::test]
 async fn a104_nobody_gains_by_acting_as_somebody_else() {
     let house = House::new().await;
-    let support = house.staff("support", &["impersonation:*", "users:read"]).await;
-    let (ada, auditor) = (house.member("ada").await, house.staff("auditor", &["users:read"]).await);
+    let support = house.staff("helper", &["impersonation:*", "users:read"]).await;
+    let (ada, checker) = (house.member("ada").await, house.staff("checker", &["users:read"]).await);
     let as_ada = acting(&house, &support, &ada, true).await;
     house.send(Ask::get("/api/v1/users").bearer(&as_ada)).await.is(StatusCode::FORBIDDEN);
-    let as_auditor = acting(&house, &support, &auditor, true).await;
-    house.send(Ask::get("/api/v1/users").bearer(&as_auditor)).await.is(StatusCode::OK);
+    let as_checker = acting(&house, &support, &checker, true).await;
+    house.send(Ask::get("/api/v1/users").bearer(&as_checker)).await.is(StatusCode::OK);
     let admin = house.admin("root-1").await;
     let up = house.send(support.post(&format!("{}/impersonate", admin.path()), json!({ "reason": "up" }))).await;
     assert_eq!(up.is(StatusCode::FORBIDDEN).problem(), "not-permitted");

@@ -4,7 +4,7 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Ask, House, PASSWORD};
-use crate::sample_bodies::{json_of, path_of};
+use crate::sample_bodies::{Targets, json_of, path_of};
 
 /// Members by which attackers try to become more, or to be somebody else.
 const PRIVILEGED: &[&str] = &[
@@ -64,7 +64,9 @@ async fn operations(house: &House) -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema/$ref") else { continue };
+            let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema/$ref") else {
+                continue;
+            };
             let schema = document.pointer(schema.as_str().unwrap().trim_start_matches('#')).unwrap();
             found.push(Operation {
                 id: operation["operationId"].as_str().unwrap().to_owned(),
@@ -91,7 +93,7 @@ async fn a103_b53_no_member_is_taken_that_the_document_does_not_name() {
         for member in PRIVILEGED.iter().filter(|member| !operation.known.contains_key(**member)) {
             let mut body = json_of(&operation.id, PASSWORD);
             body[*member] = value_of(member);
-            let path = path_of(&operation.path, &victim.id, &victim.tokens.session);
+            let path = path_of(&operation.path, &Targets::of(&victim));
             let ask = Ask::new(operation.method.clone(), &path).bearer(&admin.tokens.access).header("if-match", "*");
             let answer = house.send(ask.json(body)).await;
             let told = format!("{} {path} {member}: {}", operation.method, answer.text());
@@ -121,7 +123,9 @@ async fn a103_the_owner_of_an_account_cannot_make_more_of_it() {
     let me = || async { house.send(ada.get("/api/v1/me")).await.is(StatusCode::OK).json() };
     let before = me().await;
     for member in PRIVILEGED {
-        let patch = ada.ask(Method::PATCH, "/api/v1/me").raw("application/merge-patch+json", json!({ *member: value_of(member) }).to_string());
+        let patch = ada
+            .ask(Method::PATCH, "/api/v1/me")
+            .raw("application/merge-patch+json", json!({ *member: value_of(member) }).to_string());
         house.send(patch).await.is(StatusCode::UNPROCESSABLE_ENTITY);
     }
     assert_eq!(me().await, before);

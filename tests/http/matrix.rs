@@ -6,79 +6,12 @@
 use std::fmt::Write;
 
 use poem::http::{Method, StatusCode};
-use portcullis_domain::access::{DefineRole, GrantRole, Permission, Permissions, RoleName};
-use portcullis_domain::caller::Caller;
-use portcullis_domain::ids::UserId;
-use portcullis_domain::origin::Origin;
+use portcullis_domain::access::{Asked, Permission, Permissions};
 use serde_json::{Value, json};
 
-use crate::harness::{Ask, House, PASSWORD, Tokens};
+use crate::cast::{CALLERS, Proof, Scene, Who};
+use crate::harness::{Answer, Ask, House};
 use crate::sample_bodies::{body_of, path_of};
-
-/// Whoever may knock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    Anonymous,
-    /// A user without any role but `user`.
-    Plain,
-    /// A user who may look at everything.
-    Reader,
-    Admin,
-    /// An API key of the administrator that may do nothing.
-    BareKey,
-    /// An API key of the administrator that may look at everything.
-    ReaderKey,
-    /// An API key of the administrator that may do everything.
-    FullKey,
-    /// A client whose token allows nothing.
-    BareClient,
-    /// A client whose token allows everything.
-    FullClient,
-    /// The administrator, who looks at the service as a plain user.
-    Looking,
-    /// A user who has logged out since.
-    Gone,
-    /// An API key that was revoked.
-    GoneKey,
-}
-
-const CALLERS: [Who; 12] = [
-    Who::Anonymous,
-    Who::Plain,
-    Who::Reader,
-    Who::Admin,
-    Who::BareKey,
-    Who::ReaderKey,
-    Who::FullKey,
-    Who::BareClient,
-    Who::FullClient,
-    Who::Looking,
-    Who::Gone,
-    Who::GoneKey,
-];
-
-impl Who {
-    /// What they may do at most.
-    const fn permissions(self) -> &'static [&'static str] {
-        match self {
-            Self::Reader | Self::ReaderKey => &["*:read"],
-            Self::Admin | Self::FullKey | Self::FullClient => &["*:*"],
-            _ => &[],
-        }
-    }
-
-    const fn is_key(self) -> bool {
-        matches!(self, Self::BareKey | Self::ReaderKey | Self::FullKey | Self::GoneKey)
-    }
-
-    const fn is_client(self) -> bool {
-        matches!(self, Self::BareClient | Self::FullClient)
-    }
-
-    const fn is_nobody(self) -> bool {
-        matches!(self, Self::Anonymous | Self::Gone | Self::GoneKey)
-    }
-}
 
 /// An operation as the document describes it.
 struct Operation {
@@ -86,119 +19,63 @@ struct Operation {
     path: String,
     id: String,
     permission: Option<Permission>,
-    /// The schemes of its security requirement; empty when everybody may.
+    /// The schemes of its security requirement.
     schemes: Vec<String>,
+    /// Whether it needs none of them.
+    is_open: bool,
     has_body: bool,
 }
 
-fn operations(document: &Value) -> Vec<Operation> {
+impl Operation {
+    fn read(path: &str, method: &str, operation: &Value) -> Self {
+        let security = operation["security"].as_array().into_iter().flatten();
+        let security: Vec<_> = security.map(|requirement| requirement.as_object().unwrap()).collect();
+        Self {
+            method: method.to_uppercase().parse().unwrap(),
+            path: path.to_owned(),
+            id: operation["operationId"].as_str().unwrap().to_owned(),
+            permission: operation["x-permission"].as_str().map(|text| Permission::parse(text).unwrap()),
+            schemes: security.iter().flat_map(|requirement| requirement.keys().cloned()).collect(),
+            is_open: security.is_empty() || security.iter().any(|requirement| requirement.is_empty()),
+            has_body: operation.get("requestBody").is_some(),
+        }
+    }
+
+    fn takes(&self, scheme: &str) -> bool {
+        self.schemes.iter().any(|known| known == scheme)
+    }
+
+    const fn is_harmless(&self) -> bool {
+        matches!(self.method, Method::GET)
+    }
+
+    /// A request that lacks nothing but a proof of who sends it.
+    fn good(&self, scene: &Scene) -> Ask {
+        let ask = Ask::new(self.method.clone(), &path_of(&self.path, &scene.targets));
+        let ask = if self.method == Method::PATCH { ask.header("if-match", "*") } else { ask };
+        if self.has_body { body_of(&self.id, &scene.targets, ask) } else { ask }
+    }
+
+    /// A request whose body nobody could read, where it is not the body that proves who sends it.
+    fn broken(&self, scene: &Scene) -> Ask {
+        if !self.has_body || self.is_open {
+            return self.good(scene);
+        }
+        Ask::new(self.method.clone(), &path_of(&self.path, &scene.targets)).raw("text/plain", "{")
+    }
+}
+
+async fn operations() -> Vec<Operation> {
+    let document = House::new().await.send(Ask::get("/openapi.json")).await.json();
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, operation) in methods.as_object().unwrap() {
-            let Ok(method) = method.to_uppercase().parse() else { continue };
-            let schemes = operation["security"].as_array().into_iter().flatten();
-            operations.push(Operation {
-                method,
-                path: path.clone(),
-                id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
-                permission: operation["x-permission"].as_str().map(|text| Permission::parse(text).unwrap()),
-                schemes: schemes.flat_map(|scheme| scheme.as_object().unwrap().keys().cloned()).collect(),
-                has_body: operation.get("requestBody").is_some(),
-            });
-        }
+        operations.extend(methods.as_object().unwrap().iter().map(|(method, it)| Operation::read(path, method, it)));
     }
     operations
 }
 
-/// A house with an administrator, somebody to act upon, and whoever calls.
-struct Scene {
-    house: House,
-    victim: Tokens,
-    victim_id: UserId,
-    admin: Tokens,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let house = House::new().await;
-        house.app.access.seed(&[]).await.unwrap();
-        for (name, permission) in [("reader", "*:read"), ("support", "users:read")] {
-            let cmd = DefineRole {
-                caller: Caller::operator(),
-                name: RoleName::parse(name).unwrap(),
-                description: None,
-                permissions: Some(Permissions::from_iter([Permission::parse(permission).unwrap()])),
-                version: None,
-                origin: Origin::default(),
-            };
-            house.app.access.create_role(cmd).await.unwrap();
-        }
-        let victim = house.user("victim").await;
-        let victim_id = id_of(&house, &victim).await;
-        let admin = Self::signed_in(&house, "root", Some("admin")).await;
-        Self { house, victim, victim_id, admin }
-    }
-
-    async fn signed_in(house: &House, name: &str, role: Option<&str>) -> Tokens {
-        let tokens = house.user(name).await;
-        if let Some(role) = role {
-            let (user, role) = (id_of(house, &tokens).await, RoleName::parse(role).unwrap());
-            let cmd = GrantRole { caller: Caller::operator(), user, role, origin: Origin::default() };
-            house.app.access.grant(cmd).await.unwrap();
-        }
-        tokens
-    }
-
-    async fn key(&self, permissions: &[&str]) -> (String, String) {
-        let body = json!({ "name": "a robot", "permissions": permissions });
-        let ask = Ask::post("/api/v1/me/api-keys").bearer(&self.admin.access).json(body);
-        let answer = self.house.send(ask).await.is(StatusCode::CREATED).json();
-        (answer["key"].as_str().unwrap().to_owned(), answer["id"].as_str().unwrap().to_owned())
-    }
-
-    /// Adds to a request what the caller proves themselves with.
-    async fn by(&self, who: Who, ask: Ask) -> Ask {
-        let house = &self.house;
-        match who {
-            Who::Anonymous => ask,
-            Who::Plain => ask.bearer(&Self::signed_in(house, "plain", None).await.access),
-            Who::Reader => ask.bearer(&Self::signed_in(house, "reader", Some("reader")).await.access),
-            Who::Admin => ask.bearer(&self.admin.access),
-            Who::BareKey | Who::ReaderKey | Who::FullKey => {
-                ask.header("x-api-key", self.key(who.permissions()).await.0)
-            }
-            Who::BareClient | Who::FullClient => {
-                let secret = house.client("robot", &who.permissions().join(" ")).await;
-                ask.bearer(&house.client_token(("robot", &secret)).await)
-            }
-            Who::Looking => {
-                let path = format!("/api/v1/users/{}/impersonate", self.victim_id);
-                let look = Ask::post(&path).bearer(&self.admin.access).json(json!({ "reason": "a look" }));
-                let answer = house.send(look).await.is(StatusCode::OK).json();
-                ask.bearer(answer["access_token"].as_str().unwrap())
-            }
-            Who::Gone => {
-                let tokens = Self::signed_in(house, "gone", Some("admin")).await;
-                house.send(Ask::post("/api/v1/auth/logout").bearer(&tokens.access)).await.is(StatusCode::NO_CONTENT);
-                ask.bearer(&tokens.access)
-            }
-            Who::GoneKey => {
-                let (key, id) = self.key(&["*:*"]).await;
-                let revoke = Ask::new(Method::DELETE, &format!("/api/v1/me/api-keys/{id}"));
-                house.send(revoke.bearer(&self.admin.access)).await.is(StatusCode::NO_CONTENT);
-                ask.header("x-api-key", key)
-            }
-        }
-    }
-}
-
-async fn id_of(house: &House, tokens: &Tokens) -> UserId {
-    let answer = house.send(Ask::get("/api/v1/me").bearer(&tokens.access)).await.is(StatusCode::OK);
-    answer.json()["id"].as_str().unwrap().parse().unwrap()
-}
-
 /// What the document promises to a caller.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     Unauthenticated,
     Forbidden,
@@ -206,64 +83,129 @@ enum Promise {
 }
 
 fn promise(operation: &Operation, who: Who) -> Promise {
-    let takes = |scheme: &str| operation.schemes.iter().any(|known| known == scheme);
-    let (by_token, by_key) = (takes("bearer"), takes("apiKey"));
-    if !by_token && !by_key {
+    // A client proves itself by its secret, also in the form; nobody here does.
+    if operation.is_open && !operation.takes("client_secret_basic") {
         return Promise::Served;
     }
-    if who.is_nobody() || (who.is_key() && !by_key) || (!who.is_key() && !by_token) {
+    let fits = operation.takes(if who.is_key() { "apiKey" } else { "bearer" });
+    if who.is_nobody() || !fits {
         return Promise::Unauthenticated;
     }
     let permissions: Permissions = who.permissions().iter().map(|text| Permission::parse(text).unwrap()).collect();
-    if operation.permission.as_ref().is_some_and(|needed| !permissions.allow(needed)) {
-        return Promise::Forbidden;
+    match &operation.permission {
+        Some(needed) if !permissions.allow(needed) => Promise::Forbidden,
+        _ => Promise::Served,
     }
-    Promise::Served
+}
+
+/// Whether an answer is what was promised.
+fn is_kept(promise: Promise, operation: &Operation, who: Who, answer: &Answer) -> bool {
+    let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
+    match (promise, answer.status) {
+        (Promise::Unauthenticated, status) => status == StatusCode::UNAUTHORIZED,
+        // Those who only look are told that first.
+        (Promise::Forbidden, StatusCode::FORBIDDEN) => match code().as_str() {
+            "not-permitted" => true,
+            "read-only" => who == Who::Looking && !operation.is_harmless(),
+            "impersonated" => who == Who::Looking,
+            "user-required" => who.is_client(),
+            _ => false,
+        },
+        // Whoever only looks, or is no user, is told so; nobody is asked for a permission that the document does not name.
+        (Promise::Served, StatusCode::FORBIDDEN) => match code().as_str() {
+            "user-required" => who.is_client(),
+            "read-only" | "impersonated" => who == Who::Looking,
+            _ => false,
+        },
+        (Promise::Served, status) => status != StatusCode::UNAUTHORIZED && !status.is_server_error(),
+        (Promise::Forbidden, _) => false,
+    }
 }
 
 #[tokio::test]
 async fn a101_every_operation_answers_every_caller_as_its_document_says() {
-    let document = House::new().await.send(Ask::get("/openapi.json")).await.json();
+    let shared = Scene::new().await;
+    let mut proofs = Vec::new();
+    for who in CALLERS {
+        proofs.push(shared.proof(who).await);
+    }
     let mut table = String::from("operation | permission | by | ");
     writeln!(table, "{}", CALLERS.map(|who| format!("{who:?}")).join(" ")).unwrap();
-    let mut broken = Vec::new();
-    for operation in operations(&document) {
+    let mut wrong = Vec::new();
+    for operation in operations().await {
         let Operation { method, path, permission, schemes, .. } = &operation;
         let needed = permission.as_ref().map_or("-".to_owned(), ToString::to_string);
         write!(table, "{method} {path} | {needed} | {} |", schemes.join(",")).unwrap();
-        for who in CALLERS {
-            let scene = Scene::new().await;
-            let mut ask = Ask::new(method.clone(), &path_of(path, &scene.victim_id.to_string(), &scene.victim.session));
-            if operation.has_body {
-                ask = body_of(&operation.id, PASSWORD, ask);
-            }
-            let answer = scene.house.send(scene.by(who, ask).await).await;
-            write!(table, " {}", answer.status.as_u16()).unwrap();
-            let (promised, status) = (promise(&operation, who), answer.status);
-            let kept = match promised {
-                Promise::Unauthenticated => status == StatusCode::UNAUTHORIZED,
-                Promise::Forbidden => status == StatusCode::FORBIDDEN,
-                // Whoever only looks, or is no user, may be told so; nobody is asked for a permission they need not have.
-                Promise::Served => {
-                    let code = || answer.json()["code"].as_str().unwrap_or_default().to_owned();
-                    let for_oauth = path.starts_with("/oauth2/") || path == "/api/v1/revocations";
-                    match status {
-                        StatusCode::UNAUTHORIZED => for_oauth || schemes.is_empty(),
-                        StatusCode::FORBIDDEN => match code().as_str() {
-                            "user-required" => who.is_client() || who.is_key(),
-                            "read-only" | "impersonated" => who == Who::Looking,
-                            _ => false,
-                        },
-                        _ => !status.is_server_error(),
-                    }
-                }
+        for (who, proof) in CALLERS.into_iter().zip(&proofs) {
+            let promised = promise(&operation, who);
+            let answer = if promised != Promise::Served {
+                shared.house.send(proof.on(operation.broken(&shared))).await
+            } else if operation.is_harmless() {
+                shared.house.send(proof.on(operation.good(&shared))).await
+            } else {
+                let scene = Scene::new().await;
+                scene.house.send(scene.proof(who).await.on(operation.good(&scene))).await
             };
-            if !kept {
-                broken.push(format!("{method} {path} by {who:?}: promised {promised:?}, answered {}", answer.text()));
+            write!(table, " {}", answer.status.as_u16()).unwrap();
+            if !is_kept(promised, &operation, who, &answer) {
+                let told = String::from_utf8_lossy(&answer.body);
+                wrong.push(format!("{method} {path} by {who:?}: {promised:?}, but {} {told}", answer.status));
             }
         }
         table.push('\n');
     }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     insta::assert_snapshot!("authorization_matrix", table);
+}
+
+/// The permission that a refusal says is missing.
+#[track_caller]
+fn missing(answer: &Answer) -> String {
+    assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "not-permitted"));
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    Asked::ALL.iter().map(ToString::to_string).find(|known| detail.contains(known)).unwrap_or(detail)
+}
+
+#[tokio::test]
+async fn a101_every_permission_but_the_one_that_is_needed_is_not_enough() {
+    let scene = Scene::new().await;
+    let mut staff = Vec::new();
+    for asked in Asked::ALL {
+        let others: Vec<&str> = Asked::ALL.iter().filter(|other| *other != asked).map(|other| other.as_str()).collect();
+        let name = format!("no-{}", asked.as_str().replace(':', "-"));
+        staff.push((Permission::from(*asked), scene.house.staff(&name, &others).await));
+    }
+    let mut asked_for = Vec::new();
+    for operation in operations().await {
+        let Some(needed) = &operation.permission else { continue };
+        let (_, member) = staff.iter().find(|(lacking, _)| lacking == needed).expect("a permission of the service");
+        for ask in [operation.broken(&scene), operation.good(&scene)] {
+            let answer = scene.house.send(ask.bearer(&member.tokens.access)).await;
+            assert_eq!(missing(&answer), needed.to_string(), "{} {}", operation.method, operation.path);
+        }
+        asked_for.push(needed.clone());
+    }
+    // What allows more of an operation than the operation itself needs.
+    asked_for.push(Asked::ImpersonateWrite.into());
+    for asked in Asked::ALL {
+        assert!(asked_for.contains(&(*asked).into()), "no operation asks for {asked}");
+    }
+}
+
+#[tokio::test]
+async fn a101_the_permission_that_is_needed_is_enough() {
+    for operation in operations().await {
+        let Some(needed) = operation.permission.as_ref().map(ToString::to_string) else { continue };
+        let told = format!("{} {} with {needed}", operation.method, operation.path);
+        let scene = Scene::new().await;
+        let member = scene.house.staff("exact", &[&needed]).await;
+        let answer = scene.house.send(operation.good(&scene).bearer(&member.tokens.access)).await;
+        assert!(answer.status.is_success(), "{told}: {}", answer.text());
+        if operation.takes("apiKey") {
+            let scene = Scene::new().await;
+            let key = scene.key(&scene.admin, json!([needed])).await.0;
+            let answer = scene.house.send(Proof::Key(key).on(operation.good(&scene))).await;
+            assert!(answer.status.is_success(), "{told} in an API key: {}", answer.text());
+        }
+    }
 }

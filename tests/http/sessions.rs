@@ -33,7 +33,8 @@ async fn a_session_says_where_and_when_it_began() {
     assert_eq!(item["user_agent"], "Test Agent/1.0");
     assert_eq!(item["ip"], Value::Null, "a110: the peer's address, which a test without a socket has not");
     assert_eq!(item["client_id"], "portcullis");
-    assert_eq!(item.as_object().unwrap().len(), 8);
+    assert_eq!(item["impersonated_by"], Value::Null);
+    assert_eq!(item.as_object().unwrap().len(), 9);
     assert_eq!(page["next_cursor"], Value::Null);
 }
 

@@ -113,7 +113,8 @@ async fn a111_a_link_leads_to_the_configured_address_whatever_the_request_says()
     let house = House::new().await;
     let admin = house.admin("root-1").await;
     let body = json!({ "email": "ada@example.com" });
-    let poisoned = admin.post("/api/v1/users", body).header("host", "evil.example").header("x-forwarded-host", "evil.example");
+    let poisoned =
+        admin.post("/api/v1/users", body).header("host", "evil.example").header("x-forwarded-host", "evil.example");
     let created = house.send(poisoned).await.is(StatusCode::CREATED);
     assert!(!created.text().contains("evil") && created.text().contains("https://auth.example.com/set-password#psl_"));
 }

@@ -52,8 +52,8 @@ async fn an_account_of_the_command_line_logs_in_to_the_running_service() {
     on_both(async |_, settings, service, api| {
         let (ada, bob) = (Person::new(), Person::new());
         let made = create(settings, &ada, &["--role", "admin", "--email-verified", "--json"]).expect(0).json();
-        assert_eq!((&made["user"]["roles"], &made["password_link"]), (&json!(["admin", "user"]), &Value::Null));
-        assert_eq!(made["user"]["email_verified"], true);
+        assert_eq!((&made["roles"], &made["password_link"]), (&json!(["admin", "user"]), &Value::Null));
+        assert_eq!(made["email_verified"], true);
         let tokens = api.sign_in(&ada).await;
         api.get("/api/v1/users", Some(&tokens.access)).await.expect(200);
 
@@ -226,6 +226,47 @@ async fn roles_and_keys_are_made_shown_changed_and_ended() {
             let stored = std::fs::read(file).expect("the database can be read");
             nowhere(&[key, &next], &String::from_utf8_lossy(&stored));
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_the_same_as_the_service_and_tells_all_that_is_kept_of_an_account() {
+    on_both(async |_, settings, _, api| {
+        let ada = Person::new();
+        create(settings, &ada, &["--role", "admin"]).expect(0);
+        let tokens = api.sign_in(&ada).await;
+        let said = |arguments: &[&str]| call(settings, &[arguments, &["--json"]].concat()).expect(0).json();
+        let user = said(&["users", "show", &ada.email]);
+        let id = user["id"].as_str().expect("an id");
+        let key = said(&["api-keys", "create", "--user", id, "--name", "nightly", "--rate", "5/1m"]);
+        let key = key["id"].as_str().expect("an id");
+        for (arguments, path) in [
+            (&["users", "show", id][..], format!("/api/v1/users/{id}")),
+            (&["roles", "show", "admin"], "/api/v1/roles/admin".to_owned()),
+            (&["api-keys", "show", key], format!("/api/v1/api-keys/{key}")),
+        ] {
+            let (mut said, answered) = (said(arguments), api.get(&path, Some(&tokens.access)).await.expect(200).json);
+            // A look at one account tells what it may do as well.
+            said.as_object_mut().expect("an object").retain(|name, _| answered.get(name).is_some());
+            assert_eq!(said, answered, "{path}");
+        }
+        let sessions = said(&["users", "sessions", &ada.username]);
+        assert_eq!((&sessions[0]["id"], &sessions[0]["ip"]), (&json!(tokens.session), &json!("127.0.0.1")));
+        let permissions = said(&["permissions"]);
+        assert_eq!(permissions, api.get("/api/v1/permissions", Some(&tokens.access)).await.expect(200).json["items"]);
+
+        let data = call(settings, &["users", "data", id]).expect(0);
+        let told = data.json();
+        assert_eq!(
+            (&told["account"]["email"], &told["sessions"][0]["id"]),
+            (&json!(ada.email), &json!(tokens.session))
+        );
+        assert_eq!((&told["api_keys"][0]["id"], &told["roles"]), (&json!(key), &json!(["admin", "user"])));
+        let acts: Vec<&str> =
+            told["audit"].as_array().expect("a list").iter().filter_map(|act| act["action"].as_str()).collect();
+        assert!(acts.contains(&"session.login") && acts.contains(&"account.read_all"), "{acts:?}");
+        assert!(!data.out.contains("$argon2") && !data.out.contains("digest"), "{data:?}");
     })
     .await;
 }

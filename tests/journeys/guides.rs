@@ -75,6 +75,7 @@ async fn the_commands_of_the_guide_to_access_do_what_it_says() {
     assert!(told.starts_with("users:read\n"), "{told}");
     assert!(told.contains("\"*:*\"") && told.contains("nothing was changed: this is a dry run"), "{told}");
     assert!(told.contains("the key 019bc0fc60007a118000000000000005 has leaked"), "{told}");
+    assert!(told.contains("\"active\":true") && told.contains("\"token_use\":\"api_key\""), "{told}");
 
     let all = call(&scene.settings, &["roles", "list", "--json"]).expect(0).json();
     let names: Vec<&str> = all.as_array().expect("a list").iter().filter_map(|role| role["name"].as_str()).collect();

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::api::{Api, Person, Tokens, fresh_password};
 use crate::broker::Broker;
+use crate::operator::call;
 use crate::place::{Place, connect};
 use crate::service::{CLIENT, SECRET_KEY, Settings};
 
@@ -35,6 +36,7 @@ async fn secrets_stay_out(place: Place) {
     let who = Person::new();
     let mut canaries = vec![SECRET_KEY.to_owned(), CLIENT.1.to_owned(), who.password.clone()];
     canaries.extend(use_every_secret(&api, &who).await);
+    canaries.extend(use_links_and_keys(&settings, &api).await);
     let user = api.get("/api/v1/me", Some(&api.sign_in(&latest(&who, &canaries)).await.access)).await.expect(200);
     broker.of("session.started", user.str("id"), 3).await;
 
@@ -95,6 +97,32 @@ async fn use_every_secret(api: &Api, who: &Person) -> Vec<String> {
         used.extend([held.access, held.refresh]);
     }
     used
+}
+
+/// Secrets that the operator hands out, right and wrong, in every place where a client may put them.
+async fn use_links_and_keys(settings: &Settings, api: &Api) -> Vec<String> {
+    let text = |arguments: &[&str], name: &str| {
+        let told = call(settings, &[arguments, &["--json"]].concat()).expect(0).json();
+        told[name].as_str().expect("a text").rsplit('#').next().expect("a secret").to_owned()
+    };
+    let (boss, foreign) = (Person::new(), format!("psl_{}", "5e".repeat(32)));
+    let setup = text(&["admin", "setup-link"], "url");
+    let wrong = format!("pk_{}_{}", "0a".repeat(16), "b7".repeat(36));
+    let body = |token: &str| json!({ "token": token, "email": boss.email, "password": boss.password });
+    api.call(Method::POST, "/api/v1/setup", None, &body(&foreign)).await.expect(410);
+    api.call(Method::POST, "/api/v1/setup", None, &body(&setup)).await.expect(204);
+    let link = text(&["users", "password-link", &boss.email], "url");
+    let next = fresh_password();
+    for (token, status) in [(&foreign, 410), (&link, 204)] {
+        let body = json!({ "token": token, "password": next });
+        api.call(Method::POST, "/api/v1/auth/set-password", None, &body).await.expect(status);
+    }
+    let key = text(&["api-keys", "create", "--user", &boss.email, "--name", "x", "--permission", "users:read"], "key");
+    api.get_by_key("/api/v1/users", &key).await.expect(200);
+    api.get_by_key("/api/v1/users", &wrong).await.expect(401);
+    api.get(&format!("/api/v1/users?api_key={key}"), None).await.expect(401);
+    let secret = |key: &str| key.rsplit('_').next().expect("a secret").to_owned();
+    vec![secret(&setup), secret(&link), secret(&foreign), secret(&key), secret(&wrong), boss.password, next]
 }
 
 /// The person with the password that was set last.

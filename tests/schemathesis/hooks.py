@@ -1,10 +1,11 @@
-"""What schemathesis needs to know beside the OpenAPI document: credentials, and how many answers it has seen."""
+"""What schemathesis needs to know beside the OpenAPI document: who calls, what lines are, and how many answers it saw."""
 
 import atexit
 import collections
 import json
 import os
 import secrets
+import subprocess
 import threading
 
 import requests
@@ -12,29 +13,63 @@ import schemathesis
 
 URL = os.environ["PORTCULLIS_URL"].rstrip("/")
 CLIENT_ID, _, CLIENT_SECRET = os.environ.get("PORTCULLIS_CLIENT", "").partition(":")
+# anonymous, user, admin or key
+CALLER = os.environ["PORTCULLIS_CREDENTIALS"]
 
 answers: collections.Counter = collections.Counter()
 lock = threading.Lock()
 
 
-def fresh_token() -> str:
-    """The access token of a new account: others may have been logged out, or deleted, by the tests themselves."""
-    name = "fuzz" + secrets.token_hex(8)
-    person = {"email": f"{name}@example.com", "password": "pw-" + secrets.token_hex(16)}
-    requests.post(f"{URL}/api/v1/auth/register", json=person, timeout=30).raise_for_status()
-    login = {"login": person["email"], "password": person["password"]}
-    answer = requests.post(f"{URL}/api/v1/auth/login", json=login, timeout=30)
+def person() -> dict:
+    return {"email": f"fuzz{secrets.token_hex(8)}@example.com", "password": "pw-" + secrets.token_hex(16)}
+
+
+def log_in(who: dict) -> str:
+    body = {"login": who["email"], "password": who["password"]}
+    answer = requests.post(f"{URL}/api/v1/auth/login", json=body, timeout=30)
     answer.raise_for_status()
     return answer.json()["access_token"]
 
 
-class Bearer:
+def user() -> str:
+    who = person()
+    requests.post(f"{URL}/api/v1/auth/register", json=who, timeout=30).raise_for_status()
+    return log_in(who)
+
+
+def admin() -> str:
+    who = person()
+    command = [os.environ["PORTCULLIS_BIN"], "admin", "create-user", "--role", "admin", "--password-stdin"]
+    command += ["--email", who["email"]]
+    subprocess.run(command, input=who["password"] + "\n", text=True, check=True, stdout=subprocess.DEVNULL, timeout=60)
+    return log_in(who)
+
+
+def key() -> str:
+    body = {"name": "a fuzzer", "permissions": ["*:*"]}
+    header = {"Authorization": f"Bearer {admin()}"}
+    answer = requests.post(f"{URL}/api/v1/me/api-keys", json=body, headers=header, timeout=30)
+    answer.raise_for_status()
+    return answer.json()["key"]
+
+
+class Proof:
+    """The credential of somebody new. The tests may log them out, disable or delete them: then somebody else comes."""
+
+    text: str | None = None
+
     def get(self, case, context):
-        return fresh_token()
+        with lock:
+            if Proof.text is None:
+                Proof.text = {"user": user, "admin": admin, "key": key}[CALLER]()
+            return Proof.text
 
     def set(self, case, data, context):
         case.headers = case.headers or {}
-        case.headers["Authorization"] = f"Bearer {data}"
+        if CALLER == "key":
+            case.headers["X-API-Key"] = data
+        else:
+            case.headers["Authorization"] = f"Bearer {data}"
 
 
 class Client:
@@ -46,16 +81,31 @@ class Client:
         case.headers["Authorization"] = data
 
 
-if os.environ.get("PORTCULLIS_CREDENTIALS") == "1":
-    # The token is asked for again after a 401.
-    schemathesis.auth(refresh_interval=60).apply_to(path_regex="^/api/")(Bearer)
-    schemathesis.auth().apply_to(path_regex="^/oauth2/")(Client)
+if CALLER != "anonymous":
+    clients = r"^/(oauth2/|api/v1/revocations)"
+    # A credential that is refused is replaced here, and only then.
+    schemathesis.auth(refresh_interval=None, retry_on=[]).apply_to(path_regex="^/api/").skip_for(path_regex=clients)(Proof)
+    schemathesis.auth(retry_on=[]).apply_to(path_regex=clients)(Client)
+
+
+@schemathesis.deserializer("application/jsonl")
+def lines(context, response):
+    """One document a line, and every line ends."""
+    text = response.content.decode("utf-8")
+    if text and not text.endswith("\n"):
+        raise ValueError("the last line does not end")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @schemathesis.hook
 def after_call(context, case, response):
+    refused = " ".join(response.headers.get("www-authenticate", []))
     with lock:
         answers[str(response.status_code)] += 1
+        if response.status_code == 401 and ("invalid_token" in refused or "invalid_key" in refused):
+            sent = response.request.headers
+            if Proof.text and Proof.text in (sent.get("X-API-Key"), sent.get("Authorization", "").removeprefix("Bearer ")):
+                Proof.text = None
 
 
 @atexit.register

@@ -107,7 +107,7 @@ impl Access {
             previous: None,
             permissions: cmd.permissions,
             roles: check_roles(cmd.roles)?,
-            networks: check_networks(cmd.networks)?,
+            networks: check_networks(&cmd.networks)?,
             quota: cmd.quota,
             created_at: now,
             updated_at: now,

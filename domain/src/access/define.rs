@@ -7,6 +7,7 @@ use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::origin::Origin;
+use crate::plain_text::is_plain;
 use crate::ports::store::{Effect, StoreError, Unique};
 
 use super::{Access, Asked, Permission, Permissions, Role, RoleName};
@@ -218,7 +219,7 @@ impl Role {
 
 /// Refuses what no role can be.
 pub(super) fn check(description: &str, permissions: &Permissions) -> Result<(), RoleError> {
-    if description.chars().count() > Role::DESCRIPTION_MAX || description.chars().any(char::is_control) {
+    if description.chars().count() > Role::DESCRIPTION_MAX || !is_plain(description) {
         return Err(RoleError::Description);
     }
     if permissions.iter().len() > Role::PERMISSIONS_MAX {

@@ -128,7 +128,7 @@ impl Access {
             check_permissions(permissions)?;
         }
         let roles = cmd.roles.map(check_roles).transpose()?;
-        let networks = cmd.networks.map(check_networks).transpose()?;
+        let networks = cmd.networks.as_deref().map(check_networks).transpose()?;
 
         let mut tx = self.store.begin().await?;
         let (old, usage, owner) = live_key_in(&mut *tx, &cmd.caller, cmd.id, reach, now).await?;

@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::audit::{AuditEntry, Refusal};
 use crate::caller::Caller;
 use crate::ids::{ApiKeyId, UserId};
+use crate::plain_text::is_name;
 use crate::ports::store::{StoreError, Tx};
 
 use super::standing::allowed_by;
@@ -121,9 +122,7 @@ pub(super) async fn may_have(
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), ApiKeyError> {
-    let fine =
-        !name.trim().is_empty() && name.chars().count() <= ApiKey::NAME_MAX && !name.chars().any(char::is_control);
-    if fine { Ok(()) } else { Err(ApiKeyError::Name) }
+    if is_name(name, ApiKey::NAME_MAX) { Ok(()) } else { Err(ApiKeyError::Name) }
 }
 
 pub(super) fn check_end(expires_at: Option<Timestamp>, now: Timestamp) -> Result<(), ApiKeyError> {
@@ -142,7 +141,7 @@ pub(super) fn check_roles(mut roles: Vec<RoleName>) -> Result<Vec<RoleName>, Api
 }
 
 /// The networks, each once and without the bits that do not count.
-pub(super) fn check_networks(networks: Vec<IpNet>) -> Result<Vec<IpNet>, ApiKeyError> {
+pub(super) fn check_networks(networks: &[IpNet]) -> Result<Vec<IpNet>, ApiKeyError> {
     let mut plain: Vec<IpNet> = Vec::new();
     for network in networks.iter().map(IpNet::trunc) {
         if !plain.contains(&network) {

@@ -44,12 +44,17 @@ pub use role::{NotARoleName, Role, RoleName};
 pub use standing::Standing;
 pub(crate) use standing::{standing_in, with_user};
 
-/// What can be done about access: roles ([`roles`](Access::roles), [`create_role`](Access::create_role),
-/// [`update_role`](Access::update_role), [`delete_role`](Access::delete_role), [`grant`](Access::grant),
-/// [`withdraw`](Access::withdraw), [`reconcile`](Access::reconcile)), API keys ([`create_key`](Access::create_key),
-/// [`keys`](Access::keys), [`update_key`](Access::update_key), [`rotate_key`](Access::rotate_key),
-/// [`revoke_key`](Access::revoke_key)), and who calls ([`resolve_token`](Access::resolve_token),
-/// [`resolve_key`](Access::resolve_key)).
+/// What can be done about access: roles ([`roles`](Access::roles), [`role`](Access::role),
+/// [`permissions`](Access::permissions), [`create_role`](Access::create_role), [`update_role`](Access::update_role),
+/// [`delete_role`](Access::delete_role), [`grant`](Access::grant), [`withdraw`](Access::withdraw),
+/// [`seed`](Access::seed), [`reconcile`](Access::reconcile)), API keys ([`create_key`](Access::create_key),
+/// [`keys`](Access::keys), [`key`](Access::key), [`calling_key`](Access::calling_key),
+/// [`update_key`](Access::update_key), [`rotate_key`](Access::rotate_key), [`revoke_key`](Access::revoke_key)), and who
+/// calls ([`resolve_token`](Access::resolve_token), [`resolve_key`](Access::resolve_key),
+/// [`standing`](Access::standing), [`recent_standing`](Access::recent_standing), [`roles_now`](Access::roles_now)).
+///
+/// Nobody gives, defines or creates what they lack themselves. [`flush_usage`](Access::flush_usage) and
+/// [`purge`](Access::purge) are called again and again by the composition root.
 pub struct Access {
     store: Arc<dyn Store>,
     mac: Arc<dyn Mac>,
@@ -64,11 +69,10 @@ pub struct Access {
 impl Access {
     /// The capability over its ports; `first_party` is the client whose sessions may do all that their user may, `known`
     /// what every capability that changes access forgets.
-    #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
     pub fn new(
         store: Arc<dyn Store>,
         mac: Arc<dyn Mac>,
-            clients: Arc<ClientDirectory>,
+        clients: Arc<ClientDirectory>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Randomness>,
         first_party: String,

@@ -5,6 +5,7 @@ use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
+use crate::ports::ambient::Randomness;
 use crate::ports::security::{HashError, Match, PolicyError};
 use crate::ports::store::{Effect, StoreError, Tx};
 use crate::sessions::{EndAll, RevocationReason, Revoked};
@@ -97,7 +98,7 @@ impl Accounts {
         if !tx.credentials().replace(cmd.user, &stored, &hash).await? {
             return Ok(false);
         }
-        self.note_changed(&mut *tx, cmd.user, now).await?;
+        settle_password(&mut *tx, cmd.user, now, &*self.random).await?;
         let actor = Actor::User(cmd.user);
         let revoked = Revoked { at: now, reason: RevocationReason::PasswordChanged };
         let all = EndAll { user: cmd.user, keep: Some(cmd.session), revoked, actor: &actor, origin: &cmd.origin };
@@ -114,18 +115,25 @@ impl Accounts {
         self.revocations.remember(&ended.revocations, now);
         Ok(true)
     }
+}
 
-    /// A new password is one that need not be changed, and links to choose one are out of date.
-    async fn note_changed(&self, tx: &mut dyn Tx, user: UserId, now: Timestamp) -> Result<(), StoreError> {
-        void_links(tx, user, now, &*self.random).await?;
-        if let Some(mut user) = tx.users().by_id(user).await?.filter(|user| user.must_change_password) {
-            user.must_change_password = false;
-            user.updated_at = now;
-            tx.users().update(&user).await?;
-            tx.credentials().set_state(user.id, CredentialState::of(&user)).await?;
-        }
-        Ok(())
+/// A new password is one that need not be changed, and links to choose one are out of date. The account as it is then.
+pub(crate) async fn settle_password(
+    tx: &mut dyn Tx,
+    user: UserId,
+    now: Timestamp,
+    random: &dyn Randomness,
+) -> Result<User, StoreError> {
+    void_links(tx, user, now, random).await?;
+    let mut user = tx.users().by_id(user).await?.ok_or(StoreError::Conflict)?;
+    if user.must_change_password {
+        user.must_change_password = false;
+        user.updated_at = now;
+        tx.users().update(&user).await?;
+        user.version += 1;
+        tx.credentials().set_state(user.id, CredentialState::of(&user)).await?;
     }
+    Ok(user)
 }
 
 impl From<StoreError> for ChangePasswordError {

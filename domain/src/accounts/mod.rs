@@ -31,6 +31,7 @@ use crate::sessions::{KnownRevocations, SessionPolicy};
 
 pub(crate) use attempts::Blocked;
 pub use attempts::{Admission, AttemptGuard, AttemptKey, AttemptPolicy, Attempts, TooManyAttempts};
+pub(crate) use change_password::settle_password;
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub(crate) use delete::Removal;
 pub use delete::{DeleteAccount, DeleteAccountError};

@@ -1,15 +1,14 @@
 //! Why an administrator did something, in their own words.
 
+use crate::plain_text::is_plain;
+
 /// The most characters of a reason.
 const MAX: usize = 200;
 
 /// A reason that stays on its line and reads from left to right wherever it is shown: 1 to 200 characters, no control
 /// characters, no separators of lines, nothing that turns the direction of writing. Blanks around it are left out.
 pub(super) fn reason(text: &str) -> Option<&str> {
-    let turns =
-        |c: char| matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let fine = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && !turns(c);
-    if !text.chars().all(fine) {
+    if !is_plain(text) {
         return None;
     }
     let text = text.trim();

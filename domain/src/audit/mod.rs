@@ -41,13 +41,7 @@ impl Audit {
     }
 
     /// Records an act that changes nothing else.
-    pub async fn record(
-        &self,
-        actor: Actor,
-        action: Action,
-        detail: &str,
-        origin: &Origin,
-    ) -> Result<(), Failure> {
+    pub async fn record(&self, actor: Actor, action: Action, detail: &str, origin: &Origin) -> Result<(), Failure> {
         let now = self.clock.now();
         let entry = AuditEntry::new(now, &*self.random, actor, action, origin).with(detail);
         let mut tx = self.store.begin().await?;

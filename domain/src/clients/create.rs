@@ -5,6 +5,7 @@ use crate::audit::{Action, AuditEntry};
 use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::origin::Origin;
+use crate::plain_text::is_name;
 use crate::ports::store::{Effect, StoreError, Unique};
 use crate::secret::SecretString;
 use crate::tokens::Scope;
@@ -56,10 +57,7 @@ impl Clients {
             self.note_refused(act).await?;
             return Err(forbidden.into());
         }
-        let fine = |name: &String| {
-            !name.trim().is_empty() && name.chars().count() <= Client::NAME_MAX && !name.chars().any(|c| c.is_control())
-        };
-        if cmd.name.as_ref().is_some_and(|name| !fine(name)) {
+        if cmd.name.as_ref().is_some_and(|name| !is_name(name, Client::NAME_MAX)) {
             return Err(CreateClientError::Name);
         }
         if let Some(id) = cmd.id.as_ref().filter(|id| self.is_reserved(id.as_str())) {

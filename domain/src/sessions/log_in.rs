@@ -8,14 +8,13 @@ use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::security::{HashError, Match};
-use crate::ports::sessions::Revocation;
-use crate::ports::store::{Effect, StoreError, Tx};
+use crate::ports::store::{Effect, StoreError};
 use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
 use super::new_password::Replacement;
-use super::{RevocationReason, Revoked, Session, Sessions, TokenFamily, TokenPair, revoked_events};
+use super::{RevocationReason, Session, Sessions, TokenFamily, TokenPair, revoked_events};
 
 /// Somebody who says who they are.
 #[derive(Clone, Debug)]
@@ -260,26 +259,6 @@ impl Sessions {
         Ok(Aim { found, device: Some(device), key: Some(key), seen })
     }
 
-    /// Ends the session that the new one, of `user`, takes the place of in its browser; whose it was.
-    async fn replace(
-        &self,
-        tx: &mut dyn Tx,
-        replaced: Option<SessionId>,
-        user: UserId,
-        now: Timestamp,
-    ) -> Result<(UserId, Vec<Revocation>), StoreError> {
-        let Some(replaced) = replaced else { return Ok((user, Vec::new())) };
-        let old = tx.sessions().by_id(replaced).await?.filter(|old| old.is_live(now));
-        let revoked = Revoked { at: now, reason: RevocationReason::Displaced };
-        let Some(old) = old else { return Ok((user, Vec::new())) };
-        if !tx.sessions().revoke(replaced, revoked).await? {
-            return Ok((user, Vec::new()));
-        }
-        let ended = self.policy.revocations(&[replaced], now);
-        tx.revocations().add(&ended).await?;
-        Ok((old.user, ended))
-    }
-
     /// Frees the attempt that was let through, if it was one that others waited for.
     async fn give_back(
         &self,
@@ -291,24 +270,6 @@ impl Sessions {
             (Some(key), Some(seen)) => self.attempts.give_back(&*self.store, key, seen, now).await,
             _ => Ok(()),
         }
-    }
-
-    /// Ends the oldest sessions when there are too many.
-    async fn make_room(&self, tx: &mut dyn Tx, session: &Session, live: u32) -> Result<Vec<Revocation>, StoreError> {
-        let now = session.created_at;
-        let mut ended = Vec::new();
-        if live > self.policy.max_per_account {
-            for id in tx.sessions().beyond(session.user, now, self.policy.max_per_account).await? {
-                if tx.sessions().revoke(id, Revoked { at: now, reason: RevocationReason::Displaced }).await? {
-                    ended.push(id);
-                }
-            }
-        }
-        let ended = self.policy.revocations(&ended, now);
-        if !ended.is_empty() {
-            tx.revocations().add(&ended).await?;
-        }
-        Ok(ended)
     }
 
     async fn refuse_log_in(

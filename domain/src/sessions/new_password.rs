@@ -1,6 +1,6 @@
 //! A new password, chosen at the login that proves the one before.
 
-use crate::accounts::{AttemptKey, CredentialState, Password, PasswordContext, PasswordHash, User, screen};
+use crate::accounts::{AttemptKey, Password, PasswordContext, PasswordHash, User, screen, settle_password};
 use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -43,13 +43,7 @@ impl Sessions {
         if !tx.credentials().replace(user_id, change.old, change.new).await? {
             return Ok(None);
         }
-        let mut user = tx.users().by_id(user_id).await?.ok_or(StoreError::Conflict)?;
-        if user.must_change_password {
-            user = User { must_change_password: false, updated_at: now, ..user };
-            tx.users().update(&user).await?;
-            user.version += 1;
-            tx.credentials().set_state(user_id, CredentialState::of(&user)).await?;
-        }
+        let user = settle_password(tx, user_id, now, &*self.random).await?;
         let (actor, origin) = (Actor::User(user_id), &cmd.origin);
         let act = AuditEntry::new(now, &*self.random, actor.clone(), Action::ChangePassword, origin);
         tx.audit().append(act.on(user_id).in_session(change.session)).await?;

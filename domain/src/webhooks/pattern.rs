@@ -1,11 +1,22 @@
 //! Which events a webhook may ask for.
 
 /// The names of all events that are published.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 27] = [
     "user.registered",
     "user.updated",
     "user.password_changed",
     "user.deleted",
+    "user.disabled",
+    "user.enabled",
+    "user.roles_changed",
+    "user.password_expired",
+    "user.impersonated",
+    "role.created",
+    "role.updated",
+    "role.deleted",
+    "api_key.created",
+    "api_key.rotated",
+    "api_key.revoked",
     "session.started",
     "session.refreshed",
     "session.revoked",

@@ -131,7 +131,7 @@ async fn a_client_may_what_its_token_and_its_registration_name() {
 }
 
 #[tokio::test]
-async fn b_nobody_gets_at_rights_by_a_client_that_they_lack_a104() {
+async fn nobody_gets_at_rights_by_a_client_that_they_lack_a104() {
     let world = World::new().await;
     let (_, _, caller) = somebody(&world, "ann", &["clients:*", "orders:read"]).await;
     client(&world, "boss", "users:delete mail").await;

@@ -123,7 +123,7 @@ async fn a043_with_its_owner_a_key_ends() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_and_an_unknown_id_are_alike_in_answer_and_in_cost_a010_b53() {
+async fn a_wrong_secret_and_an_unknown_id_are_alike_in_answer_and_in_cost_a010_b11() {
     let (world, fault) = faulty_world().await;
     let (_, _, caller) = somebody(&world, "ann", &[]).await;
     let key = own_key(&world, &caller, &[]).await;

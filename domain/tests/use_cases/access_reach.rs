@@ -35,7 +35,7 @@ fn beyond(caller: &Caller, owner: UserId, scope: ApiKeyScope) -> KeyQuery {
 }
 
 #[tokio::test]
-async fn idor_one_s_own_keys_are_all_that_one_reaches_and_a_foreign_one_is_as_little_there_as_none_a102() {
+async fn b53_one_s_own_keys_are_all_that_one_reaches_and_a_foreign_one_is_as_little_there_as_none_a102() {
     let world = World::new().await;
     let (ann, _, hers) = somebody(&world, "ann", &["orders:read"]).await;
     // Even an administrator, in the place of one's own keys.

@@ -55,7 +55,7 @@ async fn the_support_lays_no_hand_on_an_administrator_a104_b47() {
     let cmd = || manage(&support, &root);
 
     let refused = |error: Option<AdministrationError>| {
-        assert!(matches!(error, Some(AdministrationError::Forbidden(_))), "{error:?}")
+        assert!(matches!(error, Some(AdministrationError::Forbidden(_))), "{error:?}");
     };
     let noted = |action| one_refusal(&world, action, Some(root.id), Refusal::NotPermitted);
     refused(admin.disable(cmd(), "mine".to_owned()).await.err());

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use mockall::mock;
-use portcullis_domain::accounts::{ChangePassword, DeleteAccount, UpdateProfile};
+use portcullis_domain::accounts::{ChangePassword, DeleteAccount, ExportAccount, UpdateProfile};
+use portcullis_domain::administration::{Manage, SetPassword, SetUp};
 use portcullis_domain::audit::{Action, Actor};
+use portcullis_domain::caller::Caller;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::sessions::{ListSessions, Refresh};
 use portcullis_domain::{App, Timestamp};
 
-use crate::world::{PASSWORD, World, deletion, login, origin, password, policy, registration, settings, username};
+use crate::world::{
+    PASSWORD, World, deletion, email, login, origin, password, policy, registration, settings, username,
+};
 
 /// The password after the change.
 const NEW: &str = "a rather different phrase";
@@ -68,6 +72,35 @@ async fn a_use_case_reads_the_clock_once() {
     read_once(&world).audit.record(Actor::Operator, Action::ExportHashes, "none", &origin()).await.expect("an entry");
     let own = DeleteAccount { current_password: password(NEW), ..deletion(user.id) };
     read_once(&world).accounts.delete(own).await.expect("a deletion");
+}
+
+#[tokio::test]
+async fn an_act_of_administration_reads_the_clock_once() {
+    let world = World::new().await;
+    let operator = Caller::operator();
+    let link = read_once(&world).administration.setup_link(&operator).await.expect("a link");
+    let cmd = SetUp {
+        token: link.token,
+        username: None,
+        email: email("rita@example.com"),
+        password: password(PASSWORD),
+        origin: origin(),
+    };
+    read_once(&world).administration.set_up(cmd).await.expect("an administrator");
+    let user = world.register("ann").await;
+    let manage = || Manage { caller: operator.clone(), user: user.id, origin: origin() };
+    let link = read_once(&world).administration.password_link(manage()).await.expect("a link");
+    let cmd = SetPassword { token: link.token, password: password(NEW), origin: origin() };
+    read_once(&world).administration.set_password(cmd).await.expect("a password");
+    read_once(&world).administration.expire_password(manage()).await.expect("an expiry");
+    read_once(&world).administration.disable(manage(), "left".to_owned()).await.expect("disabled");
+    read_once(&world).administration.enable(manage()).await.expect("enabled");
+    read_once(&world).administration.revoke_sessions(manage(), None).await.expect("none");
+    read_once(&world).administration.statistics(&operator).await.expect("numbers");
+    let cmd = ExportAccount { caller: operator.clone(), user: user.id, origin: origin() };
+    read_once(&world).accounts.export_account(cmd).await.expect("everything");
+    read_once(&world).administration.delete(manage()).await.expect("a deletion");
+    read_once(&world).audit.erase().await.expect("an erasure");
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use portcullis_domain::accounts::{CredentialState, Password, User};
+use portcullis_domain::administration::{Manage, SetPassword, SetPasswordError};
 use portcullis_domain::audit::{Action, Actor, Outcome, Refusal};
+use portcullis_domain::caller::Caller;
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::security::{PasswordPolicy, PolicyError};
@@ -11,7 +13,7 @@ use portcullis_domain::ports::store::Store;
 use portcullis_domain::sessions::{LogIn, LogInError, RevocationReason, SignedIn};
 
 use crate::faulty::faulty_world;
-use crate::world::{HOUR, PASSWORD, World, login, password, policy};
+use crate::world::{HOUR, PASSWORD, World, login, origin, password, policy};
 
 const NEW: &str = "a rather different phrase";
 
@@ -99,6 +101,19 @@ async fn the_new_password_is_chosen_at_the_same_login_and_ends_all_other_session
     world.try_log_in("ann", NEW).await.expect("the new one logs in, and nothing more is asked");
     let device = world.try_from_device("ann", NEW, Some(done.device_token.expose())).await;
     device.expect("the device is known by the new password");
+}
+
+#[tokio::test]
+async fn a_link_to_choose_a_password_dies_with_the_password_a017() {
+    let world = World::new().await;
+    let (ann, _) = world.signed_in("ann").await;
+    let manage = Manage { caller: Caller::operator(), user: ann.id, origin: origin() };
+    let link = world.app.administration.password_link(manage).await.expect("a link");
+    change(&world, PASSWORD, NEW).await.expect("a session");
+    let cmd = SetPassword { token: link.token, password: password("a third phrase entirely"), origin: origin() };
+    let refused = world.app.administration.set_password(cmd).await;
+    assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
+    world.try_log_in("ann", NEW).await.expect("a session");
 }
 
 #[tokio::test]

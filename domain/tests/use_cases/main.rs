@@ -3,6 +3,7 @@
 mod access_callers;
 mod access_grants;
 mod access_keys;
+mod access_keys_change;
 mod access_keys_use;
 mod access_reach;
 mod access_reconcile;

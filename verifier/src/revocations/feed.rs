@@ -80,7 +80,7 @@ impl FeedSink {
     }
 
     /// The role `role` changed, or was deleted, at `at` (milliseconds since 1970, by the issuer's clock): tokens that name
-    /// it, or say what is allowed without naming roles, and were issued before are refused
+    /// it, or say what is allowed without naming all roles, and were issued before are refused
     /// ([`Rejected::RolesChanged`]). Of `user`, which every account has, all tokens that say something.
     ///
     /// [`Rejected::RolesChanged`]: crate::Rejected::RolesChanged

@@ -47,8 +47,10 @@ impl RoleChanges {
         }
         let issued_at = token.issued_at_millis();
         let is_over = |cuts: &Cuts, id: &str| cuts.get(id).is_some_and(|cut| issued_at <= cut.issued_by);
-        // What somebody may do in another's name depends on their own roles, which the token does not tell.
-        let unnamed = token.permissions.is_some() && (token.roles.is_none() || token.actor.is_some());
+        // A list without everybody's role is not the whole of it. And what somebody may do in another's name depends on
+        // their own roles, which the token does not tell.
+        let is_whole = token.roles.iter().flatten().any(|role| role == EVERYBODYS) && token.actor.is_none();
+        let unnamed = token.permissions.is_some() && !is_whole;
         is_over(&self.users, &token.subject)
             || token.actor.as_deref().is_some_and(|actor| is_over(&self.users, actor))
             || is_over(&self.roles, EVERYBODYS)
@@ -116,6 +118,8 @@ mod tests {
             (Some(&["user", "clerk"]), None, true, true),
             (Some(&["user", "guard"]), Some(&["orders:read"]), false, true),
             (Some(&["guard"]), None, false, true),
+            (Some(&["guard"]), Some(&["orders:read"]), true, true),
+            (Some(&[]), Some(&["orders:read"]), true, true),
             (None, Some(&["orders:read"]), true, true),
             (None, None, false, false),
         ] {

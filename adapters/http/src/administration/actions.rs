@@ -1,6 +1,7 @@
 //! `/api/v1/users/actions`: one act on many accounts.
 
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use futures_util::stream;
 use poem::Request;
@@ -49,12 +50,14 @@ impl ActionsApi {
         }
         let staying = Staying::new(calling, request)?;
         let (id, state, origin) = (staying.id(), self.0.clone(), origin.0);
-        let deal = async move |(mut staying, mut ids): (Staying<Either>, std::vec::IntoIter<UserId>)| {
-            let Some(user) = ids.next() else { return Ok(None) };
-            let caller = staying.caller().await?.clone();
-            let cmd = Manage { caller, user, origin: origin.clone() };
-            let acted = told(user, act.clone().on(&state.app.administration, cmd).await)?;
-            Ok(Some((vec![acted], (staying, ids))))
+        let deal = move |(mut staying, mut ids): (Staying<Either>, IntoIter<UserId>)| {
+            let (state, act, origin) = (state.clone(), act.clone(), origin.clone());
+            async move {
+                let Some(user) = ids.next() else { return Ok(None) };
+                let cmd = Manage { caller: staying.caller().await?.clone(), user, origin };
+                let acted = told(user, act.on(&state.app.administration, cmd).await)?;
+                Ok(Some((vec![acted], (staying, ids))))
+            }
         };
         Ok(Lines::of(id, stream::try_unfold((staying, ids.into_iter()), deal)))
     }

@@ -55,7 +55,16 @@ impl AuditApi {
         /// The `next_cursor` of the page before; it is good for the same search only.
         cursor: Cursor,
     ) -> Result<Found<AuditPage>, Refused<Listing>> {
-        let mut query = asked(actor, subject, about, action, from, until, limit.0);
+        let mut query = AuditQuery {
+            actor: actor.0,
+            subject: subject.0,
+            about: about.0,
+            action: action.0,
+            from: from.0,
+            until: until.0,
+            before: None,
+            limit: limit.0,
+        };
         let list = List::new("audit", &*self.0.settings.mac).of(fingerprint(&query));
         query.before = cursor.read::<(i64, AuditId)>(&list)?.map(|(at, id)| (Timestamp::from_unix_micros(at), id));
         let (entries, next) = looked_up(&self.0, &calling.caller, &query).await?;
@@ -87,7 +96,16 @@ impl AuditApi {
         /// Before this instant.
         until: Filter<Instant>,
     ) -> Result<Lines<AuditView>, Refused<Listing>> {
-        let query = asked(actor, subject, about, action, from, until, EXPORT_PAGE);
+        let query = AuditQuery {
+            actor: actor.0,
+            subject: subject.0,
+            about: about.0,
+            action: action.0,
+            from: from.0,
+            until: until.0,
+            before: None,
+            limit: EXPORT_PAGE,
+        };
         let (state, caller) = (self.0.clone(), calling.caller.clone());
         let staying = Staying::new(calling, request)?;
         let first = looked_up(&state, &caller, &query).await?;
@@ -98,28 +116,6 @@ impl AuditApi {
             async move { looked_up(&state, &caller, &query).await }
         };
         Ok(Lines::of(staying.id(), pages(staying, first, next)).saved_as("audit.jsonl"))
-    }
-}
-
-/// What is to be looked for, from the newest on.
-fn asked(
-    actor: Filter<ByActor>,
-    subject: Filter<Account>,
-    about: Filter<Account>,
-    action: Filter<OfAction>,
-    from: Filter<Instant>,
-    until: Filter<Instant>,
-    limit: u32,
-) -> AuditQuery {
-    AuditQuery {
-        actor: actor.0,
-        subject: subject.0,
-        about: about.0,
-        action: action.0,
-        from: from.0,
-        until: until.0,
-        before: None,
-        limit,
     }
 }
 

@@ -144,7 +144,8 @@ impl Documented for AccountDocument {
 
     fn schema() -> Value {
         let object = |description: &str| json!({ "type": "object", "description": description });
-        let all = |description: &str| json!({ "type": "array", "description": description, "items": { "type": "object" } });
+        let all =
+            |description: &str| json!({ "type": "array", "description": description, "items": { "type": "object" } });
         let mut account = object("The account.");
         account["required"] = json!(["id", "email", "created_at"]);
         account["properties"] = json!({

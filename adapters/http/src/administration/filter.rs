@@ -218,10 +218,14 @@ mod tests {
     #[test]
     fn an_actor_is_written_as_in_the_trail() {
         let id = "01981f3e-7a60-7c1e-9d0b-52f1c1a6a001";
-        for fine in [&format!("user:{id}"), &format!("api_key:{id}"), "client:orders", "operator", "service", "anonymous"] {
+        for fine in
+            [&format!("user:{id}"), &format!("api_key:{id}"), "client:orders", "operator", "service", "anonymous"]
+        {
             assert_eq!(ByActor::read(fine).expect("an actor").to_string(), *fine);
         }
-        for wrong in ["", "user", "user:", "user:x", "operator:", "operator:1", "client:a b", "client:", "root", "' OR 1=1--"] {
+        for wrong in
+            ["", "user", "user:", "user:x", "operator:", "operator:1", "client:a b", "client:", "root", "' OR 1=1--"]
+        {
             assert!(ByActor::read(wrong).is_err(), "{wrong}");
         }
     }

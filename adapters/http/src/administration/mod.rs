@@ -23,8 +23,8 @@ mod users;
 
 use std::sync::Arc;
 
-use poem_openapi::registry::Registry;
 use poem_openapi::Tags;
+use poem_openapi::registry::Registry;
 use serde_json::{Map, Value};
 
 use crate::openapi::{describe, named};

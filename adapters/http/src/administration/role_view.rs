@@ -116,7 +116,11 @@ impl Documented for PermissionList {
     const NAME: &'static str = "PermissionList";
 
     fn schema() -> Value {
-        list("Every permission that this service asks for or a role holds, in alphabetical order.", PermissionItem::NAME, None)
+        list(
+            "Every permission that this service asks for or a role holds, in alphabetical order.",
+            PermissionItem::NAME,
+            None,
+        )
     }
 }
 
@@ -170,7 +174,8 @@ impl Form for UpdateRoleForm {
 
 /// What both forms have: a description and permissions.
 pub(super) fn read(fields: &mut Fields) -> (Option<String>, Option<Permissions>) {
-    let permission = |text: String| Permission::parse(&text).map_err(|error| Reason::new("malformed", error.to_string()));
+    let permission =
+        |text: String| Permission::parse(&text).map_err(|error| Reason::new("malformed", error.to_string()));
     let description = fields.optional("description", read_description);
     let permissions = fields.list("permissions", 0..=Role::PERMISSIONS_MAX, permission);
     (description, permissions.map(Permissions::from_iter))

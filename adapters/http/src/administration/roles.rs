@@ -15,9 +15,7 @@ use crate::state::State;
 
 use super::Tag;
 use super::refusals::{CreatingRole, DeletingRole, Reading, ReadingAll, UpdatingRole};
-use super::role_view::{
-    CreateRoleForm, PermissionItem, PermissionList, RoleList, RoleView, UpdateRoleForm, read,
-};
+use super::role_view::{CreateRoleForm, PermissionItem, PermissionList, RoleList, RoleView, UpdateRoleForm, read};
 use super::user_forms::read_role;
 use super::users::unread;
 

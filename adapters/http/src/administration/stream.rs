@@ -94,7 +94,10 @@ where
     stream::try_unfold((At::First(first), staying, next), async |(at, mut staying, next)| {
         let (items, place) = match at {
             At::First(page) => page,
-            At::Behind(place) => next(staying.caller().await?.clone(), place).await?,
+            At::Behind(place) => {
+                let caller = staying.caller().await?.clone();
+                next(caller, place).await?
+            }
             At::End => return Ok(None),
         };
         Ok(Some((items, (place.map_or(At::End, At::Behind), staying, next))))

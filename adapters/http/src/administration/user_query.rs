@@ -86,7 +86,9 @@ impl Wanted {
 /// The order: what is searched by its beginning is sorted by it.
 fn order(by_email: bool, by_username: bool, asked: Option<Order>) -> Result<Order, Problem> {
     let forced = match (by_email, by_username) {
-        (true, true) => return Err(wrong("username", "conflicting", "`email` is given too: search by one of them".into())),
+        (true, true) => {
+            return Err(wrong("username", "conflicting", "`email` is given too: search by one of them".into()));
+        }
         (true, false) => UserSort::Email,
         (false, true) => UserSort::Username,
         (false, false) => return Ok(asked.unwrap_or(Order::NEWEST)),
@@ -143,7 +145,8 @@ mod tests {
         for (name, order) in ORDERS {
             assert_eq!(Sort::read(name), Ok(order));
         }
-        let payloads = ["", "id", "password_hash", "+email", "email,username", "email;--", "(SELECT 1)", "-", "--email"];
+        let payloads =
+            ["", "id", "password_hash", "+email", "email,username", "email;--", "(SELECT 1)", "-", "--email"];
         for payload in payloads {
             assert!(Sort::read(payload).is_err(), "{payload}");
         }

@@ -77,7 +77,8 @@ impl Documented for ManagedUser {
 
 /// A version, as `ETag` has it too.
 pub(super) fn version(of: &str) -> Value {
-    let description = format!("Counts the changes of {of}; `ETag` is this number in quotes, and `If-Match` asks for it.");
+    let description =
+        format!("Counts the changes of {of}; `ETag` is this number in quotes, and `If-Match` asks for it.");
     json!({ "type": "integer", "format": "int64", "minimum": 1, "description": description, "example": 1 })
 }
 

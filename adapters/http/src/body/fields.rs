@@ -85,14 +85,6 @@ impl Fields {
         self.number(name, &value, &range)
     }
 
-    /// A whole number in `range` that may be absent (`None`) or null (`Some(None)`).
-    pub(crate) fn whole_nullable(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Option<Option<u64>> {
-        match self.unread.remove(name)? {
-            Json::Null => Some(None),
-            value => self.number(name, &value, &range).map(Some),
-        }
-    }
-
     /// An array of `length` texts that may be absent; what is wrong with an item is said at its place. An item that
     /// `parse` refuses is left out.
     pub(crate) fn list<T, E: Into<Reason>>(
@@ -270,11 +262,10 @@ mod tests {
 
     #[test]
     fn booleans_numbers_and_lists_are_read_as_what_they_are() {
-        let mut good = fields(r#"{"flag":true,"number":3,"null":null,"list":["x","y"]}"#);
+        let mut good = fields(r#"{"flag":true,"number":3,"list":["x","y"]}"#);
         assert_eq!(good.flag("flag"), Some(true));
         assert_eq!(good.flag("absent"), None);
         assert_eq!(good.whole("number", 1..=3), Some(3));
-        assert_eq!(good.whole_nullable("null", 1..=3), Some(None));
         assert_eq!(good.list("list", 1..=2, any), Some(vec!["x".to_owned(), "y".to_owned()]));
         assert!(good.finish().is_ok());
     }

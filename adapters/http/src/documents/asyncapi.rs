@@ -13,7 +13,7 @@ const BINDING: &str = "0.3.0";
 /// The channel, message and operation of the queue that receives everything.
 const QUEUE: &str = "everything";
 
-const ABOUT: &str = "What happened to accounts, sessions, clients and keys, as CloudEvents 1.0 in structured mode.\n\n\
+const ABOUT: &str = "What happened to accounts, roles, sessions, clients and keys, as CloudEvents 1.0 in structured mode.\n\n\
     **At least once.** An event is committed together with what it tells of, and published until the broker has \
     confirmed it. A duplicate is the same to the byte: handle each `id` (also the AMQP `message_id`) once.\n\n\
     **In order per subject.** Events of one `subject` are published in the order of their commits; `sequence` grows \

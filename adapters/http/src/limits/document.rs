@@ -14,7 +14,9 @@ const CODES: &str = "/content/application~1problem+json/schema/allOf/1/propertie
 /// Adds to an operation of this path what its limit can answer; `method` as the document writes it.
 pub(crate) fn describe(method: &str, path: &str, operation: &mut Value) {
     let Ok(method) = Method::from_bytes(method.to_ascii_uppercase().as_bytes()) else { return };
-    if Rule::of(&method, path) == Rule::Free {
+    // An API key may have a limit of its own, wherever it is taken.
+    let takes_keys = operation.pointer("/responses/429").is_some();
+    if Rule::of(&method, path) == Rule::Free && !takes_keys {
         return;
     }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };

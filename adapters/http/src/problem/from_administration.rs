@@ -147,7 +147,9 @@ impl From<CreateClientError> for Problem {
         match error {
             CreateClientError::Forbidden(forbidden) => forbidden.into(),
             CreateClientError::Taken(_) => Self::new(Code::ClientTaken),
-            CreateClientError::Reserved(_) => wrong("client_id", "reserved", "this id belongs to the service".to_owned()),
+            CreateClientError::Reserved(_) => {
+                wrong("client_id", "reserved", "this id belongs to the service".to_owned())
+            }
             CreateClientError::Name => wrong("name", "malformed", error.to_string()),
             CreateClientError::Failure(failure) => failure.into(),
         }

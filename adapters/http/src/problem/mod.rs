@@ -31,6 +31,28 @@ const API_KEY: &str = "ApiKey header=\"X-API-Key\"";
 /// The same to one whose key opens nothing.
 const API_KEY_REFUSED: &str = "ApiKey header=\"X-API-Key\", error=\"invalid_key\"";
 
+/// What a request presented that is not authenticated.
+#[derive(Clone, Copy, Debug)]
+enum Presented {
+    Nothing,
+    BadToken,
+    /// Nothing, where only an API key will do.
+    NoKey,
+    BadKey,
+}
+
+impl Presented {
+    /// What would be better.
+    const fn challenge(self) -> &'static str {
+        match self {
+            Self::Nothing => "Bearer",
+            Self::BadToken => "Bearer error=\"invalid_token\"",
+            Self::NoKey => API_KEY,
+            Self::BadKey => API_KEY_REFUSED,
+        }
+    }
+}
+
 /// Why a request is refused.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -38,9 +60,7 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     detail: Option<Cow<'static, str>>,
     errors: Vec<Violation>,
-    token_refused: bool,
-    /// What would open the endpoint, where it is not a bearer token.
-    challenge: Option<&'static str>,
+    presented: Presented,
     retry_after: Option<Duration>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<BoxError>,
@@ -52,8 +72,7 @@ impl Problem {
             code,
             detail: None,
             errors: Vec::new(),
-            token_refused: false,
-            challenge: None,
+            presented: Presented::Nothing,
             retry_after: None,
             headers: Vec::new(),
             cause: None,
@@ -98,17 +117,21 @@ impl Problem {
 
     /// No access token (RFC 6750 §3.1: no error code then), or one that is not valid.
     pub(crate) fn unauthenticated(token_was_sent: bool) -> Self {
-        Self { token_refused: token_was_sent, ..Self::new(Code::Unauthenticated) }
+        let presented = if token_was_sent { Presented::BadToken } else { Presented::Nothing };
+        Self { presented, ..Self::new(Code::Unauthenticated) }
     }
 
     /// An API key that opens nothing, whatever the reason.
     pub(crate) fn key_refused() -> Self {
-        Self { challenge: Some(API_KEY_REFUSED), ..Self::new(Code::Unauthenticated) }
+        Self { presented: Presented::BadKey, ..Self::new(Code::Unauthenticated) }
     }
 
     /// No API key, where nothing else will do.
     pub(crate) fn key_needed() -> Self {
-        Self { challenge: Some(API_KEY), ..Self::detailed(Code::Unauthenticated, "this needs an API key in X-API-Key") }
+        Self {
+            presented: Presented::NoKey,
+            ..Self::detailed(Code::Unauthenticated, "this needs an API key in X-API-Key")
+        }
     }
 
     /// An API key, where only an access token will do.
@@ -140,7 +163,7 @@ impl Problem {
     /// Whether a token was sent and is not good enough.
     #[cfg(test)]
     pub(crate) const fn token_was_refused(&self) -> bool {
-        self.token_refused
+        matches!(self.presented, Presented::BadToken)
     }
 
     /// The sentence for a dialect that has no more than one.
@@ -152,12 +175,9 @@ impl Problem {
     /// §3.1 is true of a client's token where users are served: it is valid, and no scope would help.
     fn challenge(&self) -> Option<&'static str> {
         match self.code {
-            _ if self.challenge.is_some() => self.challenge,
             Code::InvalidClient => Some(BASIC),
             Code::UserRequired => Some("Bearer"),
-            code if code.status() == StatusCode::UNAUTHORIZED => {
-                Some(if self.token_refused { "Bearer error=\"invalid_token\"" } else { "Bearer" })
-            }
+            code if code.status() == StatusCode::UNAUTHORIZED => Some(self.presented.challenge()),
             _ => None,
         }
     }
