@@ -161,6 +161,13 @@ async fn every_operation_says_what_it_takes_and_what_it_needs() {
     assert_eq!(disable["x-permission"], "users:write");
     assert!(disable["description"].as_str().unwrap().ends_with("Needs the permission `users:write`."));
     assert_eq!(operation("/api/v1/me", "get").get("x-permission"), None);
+    let managed = ["users", "roles", "permissions", "api-keys", "clients", "audit", "stats"];
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let is_managed = managed.contains(&path.split('/').nth(3).unwrap_or_default()) && !path.ends_with("/current");
+        for (method, operation) in methods.as_object().unwrap() {
+            assert_eq!(operation.get("x-permission").is_some(), is_managed, "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

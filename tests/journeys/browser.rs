@@ -70,20 +70,27 @@ fn the_documentation_quotes_the_files_that_the_browser_runs() {
 
 #[test]
 fn the_documentation_names_only_problems_that_exist() {
+    let codes = problems_of("docs/frontends.md");
+    assert!(codes >= 15, "the table of problems is found: {codes}");
+}
+
+/// How many problems a page names in a table of statuses and codes; each is one of ours.
+#[track_caller]
+pub(crate) fn problems_of(page: &str) -> usize {
     let catalogue = read(&root().join("adapters/http/src/problem/code.rs"));
-    let text = read(&root().join("docs/frontends.md"));
+    let text = read(&root().join(page));
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
     let mut codes = 0;
     for (status, rest) in rows.filter(|(status, _)| status.bytes().all(|byte| byte.is_ascii_digit())) {
         let cell = rest.split(" | ").next().unwrap_or_default();
         for code in cell.split('`').skip(1).step_by(2) {
             let name = catalogue.lines().find(|line| line.contains(&format!(" \"{code}\" ")));
-            let name = name.unwrap_or_else(|| panic!("docs/frontends.md: there is no problem `{code}`"));
+            let name = name.unwrap_or_else(|| panic!("{page}: there is no problem `{code}`"));
             assert!(name.contains(&format!(" = {} ", constant(status))), "`{code}` is not a {status}: {name}");
             codes += 1;
         }
     }
-    assert!(codes >= 15, "the table of problems is found: {codes}");
+    codes
 }
 
 /// Plays a scenario of `tests/browser` against a service of its own, with some more settings.
@@ -222,7 +229,7 @@ fn constant(status: &str) -> &'static str {
         "429" => "TOO_MANY_REQUESTS",
         "500" => "INTERNAL_SERVER_ERROR",
         "503" => "SERVICE_UNAVAILABLE",
-        other => panic!("the table of docs/frontends.md has a status that no test knows: {other}"),
+        other => panic!("the table has a status that no test knows: {other}"),
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Api, Person};
-use crate::browser::{fences, read, root};
+use crate::browser::{fences, problems_of, read, root};
 use crate::operator::{call, call_with_input, file, migrated};
 use crate::place::Place;
 use crate::service::{Service, Settings, binary};
@@ -116,6 +116,11 @@ fn the_guide_to_access_lists_what_the_service_asks_for() {
     let listed: BTreeSet<_> = table.lines().filter_map(row).collect();
     let asked = Asked::ALL.iter().map(|asked| (asked.as_str().to_owned(), asked.about().to_owned()));
     assert_eq!(listed, asked.collect());
+}
+
+#[test]
+fn the_guide_to_access_names_only_problems_that_exist() {
+    assert_eq!(problems_of("docs/access.md"), 6);
 }
 
 #[test]

@@ -58,15 +58,17 @@ print(sum(len(methods & set(path)) for path in paths))' "$work/openapi.json")
 examples=$((cases / ${#callers[@]} / operations - 40))
 examples=$((examples > 15 ? examples : 15))
 
+{ echo "generation.max-examples = $examples" && cat "$here/schemathesis.toml"; } >"$work/schemathesis.toml"
+
 # run <caller>
 run() {
   mkdir -p "$work/$1"
   cd "$work/$1"
   PORTCULLIS_CREDENTIALS=$1 PORTCULLIS_ANSWERS="$work/$1.json" PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks \
     PYTHONDONTWRITEBYTECODE=1 \
-    "$tools/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$work/openapi.json" \
-    --url "$PORTCULLIS_URL" --seed "$seed" --max-examples "$examples" \
-    --phases examples,coverage,fuzzing,stateful --no-color --generation-database none >"$work/$1.log" 2>&1
+    "$tools/bin/schemathesis" --config-file "$work/schemathesis.toml" run "$work/openapi.json" \
+    --url "$PORTCULLIS_URL" --seed "$seed" --no-color \
+    --phases examples,coverage,fuzzing,stateful --generation-database none >"$work/$1.log" 2>&1
 }
 
 echo "seed $seed"
