@@ -37,20 +37,19 @@ impl Scene {
         let blocks = fences(&text).into_iter().filter(|(_, language, _)| *language == "sh");
         let script: String = blocks.map(|(_, _, code)| code).collect();
         assert!(script.lines().count() > 20, "{guide} has commands");
-        let script = file(&self.place, "guide.sh", format!("set -eu\n{script}"));
-
         // The program under its name, for whoever looks for it.
         let programs = self.place.dir().join("programs");
         std::fs::create_dir_all(&programs).expect("the folder can be made");
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("there is a PATH"));
         let program = programs.join("portcullis");
         std::fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", binary().display())).expect("it is written");
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("it may be run");
+        let script = format!("set -eu\nPATH='{}':$PATH\n{script}", programs.display());
+        let script = file(&self.place, "guide.sh", script);
 
         let mut shell = Command::new("sh");
         shell.arg("-x").arg(script).current_dir(self.place.dir()).stdin(Stdio::null());
         self.settings.lend(&mut shell);
-        shell.env("PATH", path).env("AUTH", &self.service.url).envs(token.map(|token| ("TOKEN", token)));
+        shell.env("AUTH", &self.service.url).envs(token.map(|token| ("TOKEN", token)));
         let output = tokio::task::spawn_blocking(move || shell.output()).await.expect("no panic").expect("sh runs");
         let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let last: Vec<_> = errors.lines().rev().take(20).collect();

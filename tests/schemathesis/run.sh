@@ -7,6 +7,7 @@
 #   PORTCULLIS_CLIENT   id:secret of a client that may introspect
 #   PORTCULLIS_BIN      the program; `admin create-user` opens administrators, so it needs the service's environment
 #   PORTCULLIS_CASES    the fewest requests of all runs together (default 20000)
+#   PORTCULLIS_CHAINS   for how many seconds each of them chains requests (default 40)
 #   PORTCULLIS_CALLERS  who calls (default "anonymous user admin key")
 #   PORTCULLIS_SEED     repeats a run
 set -euo pipefail
@@ -15,6 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 : "${PORTCULLIS_URL:?where is the service?}" "${PORTCULLIS_CLIENT:?id:secret of a client}" "${PORTCULLIS_BIN:?the program}"
 cases=${PORTCULLIS_CASES:-20000}
+chains=${PORTCULLIS_CHAINS:-40}
 seed=${PORTCULLIS_SEED:-$RANDOM}
 read -ra callers <<<"${PORTCULLIS_CALLERS:-anonymous user admin key}"
 tools=${PORTCULLIS_SCHEMATHESIS_TOOLS:-$root/target/schemathesis}
@@ -56,19 +58,24 @@ paths = json.load(open(sys.argv[1]))["paths"].values()
 print(sum(len(methods & set(path)) for path in paths))' "$work/openapi.json")
 # The cases at the edges of the schemas are some 40 an operation, however many others there are.
 examples=$((cases / ${#callers[@]} / operations - 40))
-examples=$((examples > 15 ? examples : 15))
+examples=$((examples > 12 ? examples : 12))
 
-{ echo "generation.max-examples = $examples" && cat "$here/schemathesis.toml"; } >"$work/schemathesis.toml"
+# fuzz <caller> <name of the run> <option...>
+fuzz() {
+  PORTCULLIS_CREDENTIALS=$1 PORTCULLIS_ANSWERS="$work/$2.json" PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks \
+    PYTHONDONTWRITEBYTECODE=1 \
+    "$tools/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$work/openapi.json" \
+    --url "$PORTCULLIS_URL" --seed "$seed" --no-color --generation-database none "${@:3}"
+}
 
 # run <caller>
 run() {
-  mkdir -p "$work/$1"
-  cd "$work/$1"
-  PORTCULLIS_CREDENTIALS=$1 PORTCULLIS_ANSWERS="$work/$1.json" PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks \
-    PYTHONDONTWRITEBYTECODE=1 \
-    "$tools/bin/schemathesis" --config-file "$work/schemathesis.toml" run "$work/openapi.json" \
-    --url "$PORTCULLIS_URL" --seed "$seed" --no-color \
-    --phases examples,coverage,fuzzing,stateful --generation-database none >"$work/$1.log" 2>&1
+  local failed=0
+  cd "$work"
+  fuzz "$1" "$1" --phases examples,coverage,fuzzing --max-examples "$examples" || failed=1
+  # What one answers is where the next goes: alone, for what has changed meanwhile ends a chain but not this phase.
+  fuzz "$1" "$1-chains" --phases stateful --max-time "$chains" || failed=1
+  return $failed
 }
 
 echo "seed $seed"
@@ -77,7 +84,7 @@ failed=0
 for ((first = 0; first < ${#callers[@]}; first += 2)); do
   declare -A running=()
   for caller in "${callers[@]:first:2}"; do
-    run "$caller" &
+    run "$caller" >"$work/$caller.log" 2>&1 &
     running[$caller]=$!
   done
   for caller in "${!running[@]}"; do
@@ -93,10 +100,10 @@ import collections, json, sys
 fewest, work, total = int(sys.argv[1]), sys.argv[2], collections.Counter()
 def told(answers):
     return f"{sum(answers.values())} requests: " + ", ".join(f"{count} × {status}" for status, count in sorted(answers.items()))
-for caller in sys.argv[3:]:
-    with open(f"{work}/{caller}.json", encoding="utf-8") as file:
+for run in (run for caller in sys.argv[3:] for run in (caller, f"{caller}-chains")):
+    with open(f"{work}/{run}.json", encoding="utf-8") as file:
         answers = collections.Counter(json.load(file))
-    print(f"{caller}: {told(answers)}")
+    print(f"{run}: {told(answers)}")
     total.update(answers)
 print(told(total))
 if sum(total.values()) < fewest:

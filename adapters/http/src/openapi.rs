@@ -26,15 +26,16 @@ use crate::setup;
 const OPENAPI: &str = "3.0.3";
 
 const ABOUT: &str = "Accounts, sessions and tokens.\n\nErrors are problems (RFC 9457) with a stable `code`; under \
-    `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, unknown \
-    query parameters ignored. Every answer has `X-Request-Id`: the client's own when it sent a decent one (1 to 128 \
-    letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, by an API key in `X-API-Key`, or by the \
-    cookies of a login with `transport: \"cookie\"`; each operation says which of them it takes. A header wins: a request \
-    that has one uses no cookie even when what the header says is bad. Both headers at once, or one of them twice, are \
-    refused. What an operation needs besides is in `x-permission`: who lacks it is refused with 403 `not-permitted`. Where a cookie authenticates an unsafe method, the request needs the CSRF token of the session in \
-    `X-CSRF-TOKEN`, and must come from a page of this origin or of an allowed one: the browser says so in \
-    `Sec-Fetch-Site` and `Origin`. Otherwise it is refused with 403 `csrf-failed`. Two cookies of one name are refused \
-    with 400.";
+    `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, \
+    unknown query parameters ignored. Every answer has `X-Request-Id`: the client's own when it sent a decent one \
+    (1 to 128 letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, by an API \
+    key in `X-API-Key`, or by the cookies of a login with `transport: \"cookie\"`; each operation says which of \
+    them it takes. A header wins: a request that has one uses no cookie even when what the header says is bad. Both \
+    headers at once, or one of them twice, are refused. What an operation needs besides is in `x-permission`: who \
+    lacks it is refused with 403 `not-permitted`. Where a cookie authenticates an unsafe method, the request needs \
+    the CSRF token of the session in `X-CSRF-TOKEN`, and must come from a page of this origin or of an allowed one: \
+    the browser says so in `Sec-Fetch-Site` and `Origin`. Otherwise it is refused with 403 `csrf-failed`. Two \
+    cookies of one name are refused with 400.";
 
 /// The document that describes the public listener, as JSON.
 pub fn openapi(settings: &HttpSettings) -> String {

@@ -9,7 +9,7 @@ use crate::ids::UserId;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError, Tx};
 
-use super::{Access, Asked, RoleName, standing_in, with_user};
+use super::{Access, Asked, Purpose, RoleName, standing_in, with_user};
 
 /// A role that is given or taken.
 #[derive(Clone, Debug)]
@@ -40,6 +40,9 @@ pub enum GrantError {
     /// Every account has the role `user`: it is neither given nor taken.
     #[error("every account has the role user")]
     Implicit,
+    /// The account has to change its password first: somebody else chose it, or knows it, and would be given the role too.
+    #[error("the account has to change its password first")]
+    PasswordPending,
     /// It is the last active account with the role `admin`.
     #[error("this is the last administrator")]
     LastHolder,
@@ -49,7 +52,8 @@ pub enum GrantError {
 }
 
 impl Access {
-    /// Gives a role to an account; whether it had not got it before. Needs `roles:grant`, and whatever the role holds.
+    /// Gives a role to an account; whether it had not got it before. Links to choose a password stop working. Needs
+    /// `roles:grant`, and whatever the role holds.
     pub async fn grant(&self, cmd: GrantRole) -> Result<bool, GrantError> {
         let act = self.grant_act(&cmd, Action::GrantRole);
         let granted = self.try_grant(&cmd, act.clone()).await;
@@ -59,6 +63,11 @@ impl Access {
     async fn try_grant(&self, cmd: &GrantRole, act: AuditEntry) -> Result<bool, GrantError> {
         let now = act.at;
         let mut tx = self.begin_grant(cmd).await?;
+        let makes_admin = cmd.role.as_str() == RoleName::ADMIN;
+        if makes_admin {
+            // Whoever sets the service up at this moment comes before, or finds the door closed.
+            tx.roles().held_without(&cmd.role, cmd.user).await?;
+        }
         if tx.users().by_id(cmd.user).await?.is_none() {
             return Err(GrantError::NotFound);
         }
@@ -66,6 +75,13 @@ impl Access {
         cmd.caller.require_all(&role.permissions)?;
         if !tx.roles().grant(cmd.user, &cmd.role, now).await? {
             return Ok(false);
+        }
+        // Read after the account has changed: no expiry that is under way is overlooked.
+        if tx.users().by_id(cmd.user).await?.ok_or(GrantError::NotFound)?.must_change_password {
+            return Err(GrantError::PasswordPending);
+        }
+        if makes_admin {
+            tx.one_time_tokens().clear(Purpose::Setup).await?;
         }
         self.commit_roles(tx, cmd, act).await?;
         Ok(true)

@@ -42,6 +42,7 @@ pub use reconcile::{Change, ReconcileError, Reconciled, RoleDraft};
 pub use resolve::ResolveError;
 pub use role::{NotARoleName, Role, RoleName};
 pub use standing::Standing;
+pub(crate) use query::keys_of;
 pub(crate) use standing::{standing_in, with_user};
 
 /// What can be done about access: roles ([`roles`](Access::roles), [`role`](Access::role),

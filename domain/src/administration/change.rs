@@ -10,8 +10,7 @@ use crate::ids::UserId;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError, Unique};
 
-use super::managed::{NotManaged, managed};
-use super::one_time::void_links;
+use super::managed::{NotManaged, managed, of_another};
 use super::{Administration, UserView};
 
 /// What to change; `None` leaves a field as it is.
@@ -42,6 +41,12 @@ pub enum UpdateUserError {
     /// There is no such account.
     #[error("there is no such account")]
     NotFound,
+    /// It is the caller's own account, and this is for the accounts of others.
+    #[error("one's own account is changed by the operations under /me")]
+    OwnAccount,
+    /// The caller acts as somebody else.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
     /// The address belongs to another account.
     #[error("this e-mail address already has an account")]
     EmailTaken,
@@ -60,12 +65,14 @@ pub enum UpdateUserError {
 }
 
 impl Administration {
-    /// Changes an account. Changing nothing announces nothing. A new address voids the links to choose a password. Needs
-    /// `users:write`.
+    /// Changes an account. Changing nothing announces nothing. Links to choose a password stop working. The address is not
+    /// that of one's own account. Needs `users:write`.
     pub async fn update_user(&self, cmd: UpdateUser) -> Result<UserView, UpdateUserError> {
         let done = self.update_once(&cmd).await;
         let why = match &done {
-            Err(UpdateUserError::Forbidden(_)) => Refusal::NotPermitted,
+            Err(UpdateUserError::Forbidden(_) | UpdateUserError::OwnAccount | UpdateUserError::Impersonated) => {
+                Refusal::NotPermitted
+            }
             Err(UpdateUserError::EmailTaken | UpdateUserError::UsernameTaken) => Refusal::Taken,
             _ => return done,
         };
@@ -88,8 +95,7 @@ impl Administration {
             changed.push("username".to_owned());
         }
         let verified_before = user.email_verified;
-        let new_address = cmd.email.as_ref().filter(|email| **email != user.email);
-        if let Some(email) = new_address {
+        if let Some(email) = cmd.email.as_ref().filter(|email| **email != user.email) {
             user.email = email.clone();
             user.email_verified = false;
             changed.push("email".to_owned());
@@ -98,6 +104,9 @@ impl Administration {
         if user.email_verified != verified_before {
             changed.push("email_verified".to_owned());
         }
+        if changed.iter().any(|field| field != "username") {
+            of_another(&cmd.caller, user.id)?;
+        }
         if changed.is_empty() {
             return Ok(UserView { user, roles: standing.roles });
         }
@@ -105,9 +114,6 @@ impl Administration {
         user.updated_at = now;
         tx.users().update(&user).await?;
         user.version += 1;
-        if new_address.is_some() {
-            void_links(&mut *tx, user.id, now, &*self.random).await?;
-        }
         let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::UpdateUser, &cmd.origin);
         tx.audit().append(act.on(user.id).with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };
@@ -132,6 +138,8 @@ impl From<NotManaged> for UpdateUserError {
         match why {
             NotManaged::Forbidden(forbidden) => Self::Forbidden(forbidden),
             NotManaged::NotFound => Self::NotFound,
+            NotManaged::OwnAccount => Self::OwnAccount,
+            NotManaged::Impersonated => Self::Impersonated,
             NotManaged::Store(error) => error.into(),
         }
     }

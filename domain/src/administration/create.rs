@@ -11,6 +11,7 @@ use crate::ports::security::{HashError, PolicyError};
 use crate::ports::store::{Effect, StoreError, Tx, Unique};
 use crate::{Failure, Timestamp};
 
+use super::managed::acts_as_another;
 use super::one_time::fresh;
 use super::{Administration, Link, UserView};
 
@@ -48,6 +49,9 @@ pub enum CreateUserError {
     /// The caller lacks a permission.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// The caller acts as somebody else.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
     /// The address belongs to an account already.
     #[error("this e-mail address already has an account")]
     EmailTaken,
@@ -74,7 +78,7 @@ impl Administration {
     pub async fn create_user(&self, cmd: CreateUser) -> Result<CreatedUser, CreateUserError> {
         let done = self.create_once(&cmd).await;
         let why = match &done {
-            Err(CreateUserError::Forbidden(_)) => Refusal::NotPermitted,
+            Err(CreateUserError::Forbidden(_) | CreateUserError::Impersonated) => Refusal::NotPermitted,
             Err(CreateUserError::EmailTaken | CreateUserError::UsernameTaken) => Refusal::Taken,
             _ => return done,
         };
@@ -85,6 +89,9 @@ impl Administration {
     async fn create_once(&self, cmd: &CreateUser) -> Result<CreatedUser, CreateUserError> {
         let now = self.clock.now();
         cmd.caller.require(Asked::UsersWrite)?;
+        if acts_as_another(&cmd.caller) {
+            return Err(CreateUserError::Impersonated);
+        }
         let mut roles = cmd.roles.clone();
         roles.sort();
         roles.dedup();
@@ -98,27 +105,33 @@ impl Administration {
         let mut user = User::new(UserId::new(now, &*self.random), cmd.username.clone(), cmd.email.clone(), now);
         user.email_verified = cmd.email_verified;
         user.must_change_password = hash.is_some() && cmd.caller.identity != Identity::Operator;
-        let made = match hash {
-            Some(_) => None,
-            None => Some(fresh(Purpose::SetPassword, Some(user.id), now, &*self.mac, &*self.random)),
-        };
         let mut tx = self.store.begin().await?;
+        let makes_admin = roles.iter().any(|role| role.as_str() == RoleName::ADMIN);
+        if makes_admin {
+            // Whoever sets the service up at this moment comes before, or finds the door closed.
+            tx.roles().held_without(&RoleName::admin(), user.id).await?;
+        }
         may_give(&mut *tx, &cmd.caller, &roles).await?;
-        let act = |action| AuditEntry::new(now, &*self.random, cmd.caller.actor(), action, &cmd.origin).on(user.id);
-        let mut entries = vec![act(Action::CreateUser)];
-        entries.extend(roles.iter().map(|role| act(Action::GrantRole).with(role.as_str())));
-        if made.is_some() {
-            entries.push(act(Action::CreateLink).with(Purpose::SetPassword.as_str()));
-        }
         let view = open_account(&mut *tx, user, hash.as_ref(), &roles, now).await?;
-        if let Some((_, token)) = &made {
-            tx.one_time_tokens().put(token).await?;
+        if makes_admin {
+            tx.one_time_tokens().clear(Purpose::Setup).await?;
         }
-        for entry in entries {
-            tx.audit().append(entry).await?;
+        let act =
+            |action| AuditEntry::new(now, &*self.random, cmd.caller.actor(), action, &cmd.origin).on(view.user.id);
+        tx.audit().append(act(Action::CreateUser)).await?;
+        for role in &roles {
+            tx.audit().append(act(Action::GrantRole).with(role.as_str())).await?;
+        }
+        let mut link = None;
+        if hash.is_none() {
+            // Made for the account with its roles.
+            let (made, token) = fresh(Purpose::SetPassword, Some(&view.user), now, &*self.mac, &*self.random);
+            tx.one_time_tokens().put(&token).await?;
+            tx.audit().append(act(Action::CreateLink).with(Purpose::SetPassword.as_str())).await?;
+            link = Some(made);
         }
         tx.commit(now, opened_events(&view, &cmd.origin)).await?;
-        Ok(CreatedUser { view, link: made.map(|(link, _)| link) })
+        Ok(CreatedUser { view, link })
     }
 
     /// The hash of a password that is good enough for its owner.

@@ -166,7 +166,8 @@ impl From<NotManaged> for ImpersonateError {
     fn from(why: NotManaged) -> Self {
         match why {
             NotManaged::Forbidden(forbidden) => Self::Forbidden(forbidden),
-            NotManaged::NotFound => Self::NotFound,
+            NotManaged::NotFound | NotManaged::OwnAccount => Self::NotFound,
+            NotManaged::Impersonated => Self::NotASession,
             NotManaged::Store(error) => error.into(),
         }
     }

@@ -1,7 +1,7 @@
 //! Links that work once.
 
-use crate::access::{Asked, Purpose};
-use crate::accounts::{AttemptKey, CredentialState, LoginName, Password, PasswordHash, User};
+use crate::access::{Asked, OneTimeToken, Purpose};
+use crate::accounts::{AttemptKey, CredentialState, LoginName, Password, PasswordHash, User, UserStatus};
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::origin::Origin;
@@ -11,7 +11,7 @@ use crate::sessions::{EndAll, RevocationReason, Revoked};
 use crate::{Failure, Timestamp};
 
 use super::create::PasswordRefused;
-use super::managed::managed;
+use super::managed::{managed, of_another};
 use super::one_time::{fresh, presented};
 use super::{Administration, AdministrationError, Manage};
 
@@ -38,7 +38,8 @@ pub struct SetPassword {
 /// Why there is no new password.
 #[derive(Debug, thiserror::Error)]
 pub enum SetPasswordError {
-    /// The link was used, has expired, was replaced by a newer one, or is not ours. Nobody is told which.
+    /// The link was used, has expired, was replaced by a newer one, the account was changed since or is disabled, or the
+    /// link is not ours. Nobody is told which.
     #[error("the link is not valid any more")]
     Invalid,
     /// The password is too easy to guess; the text says why. The link still works.
@@ -50,22 +51,21 @@ pub enum SetPasswordError {
 }
 
 impl Administration {
-    /// Makes a link by which the owner of an account chooses a password, for 24 hours; older ones stop working. Needs
-    /// `users:write`.
+    /// Makes a link by which the owner of an account chooses a password, for 24 hours; older ones stop working, and this
+    /// one with whatever changes the account. Not for one's own account. Needs `users:write`.
     pub async fn password_link(&self, cmd: Manage) -> Result<Link, AdministrationError> {
         let made = self.make_link(&cmd).await;
         self.settle(&cmd, Action::CreateLink, made).await
     }
 
-    /// Chooses a password by a link: all sessions end. The account need not have had one. A disabled account stays
-    /// disabled.
+    /// Chooses a password by a link: all sessions end. The account need not have had one. It has to be active, and as it
+    /// was when the link was made; it counts as changed.
     pub async fn set_password(&self, cmd: SetPassword) -> Result<User, SetPasswordError> {
         let now = self.clock.now();
         let digest = presented(&cmd.token, Purpose::SetPassword, &*self.mac).ok_or(SetPasswordError::Invalid)?;
         let mut tx = self.store.begin().await?;
         let token = tx.one_time_tokens().peek(&digest, Purpose::SetPassword, now).await?;
-        let user = token.and_then(|token| token.user).ok_or(SetPasswordError::Invalid)?;
-        let owner = tx.users().by_id(user).await?.ok_or(SetPasswordError::Invalid)?;
+        let owner = owner(&mut *tx, token).await?;
         drop(tx);
 
         let hash = self.hash_for(&cmd.password, &owner.email, owner.username.as_ref()).await?;
@@ -83,7 +83,9 @@ impl Administration {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let (user, _) = managed(&mut *tx, &cmd.caller, cmd.user).await?;
-        let (link, token) = fresh(Purpose::SetPassword, Some(user.id), now, &*self.mac, &*self.random);
+        of_another(&cmd.caller, user.id)?;
+        // What is given to the account meanwhile raises its version: the link is dead then.
+        let (link, token) = fresh(Purpose::SetPassword, Some(&user), now, &*self.mac, &*self.random);
         tx.one_time_tokens().put(&token).await?;
         let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::CreateLink, &cmd.origin);
         tx.audit().append(act.on(user.id).with(Purpose::SetPassword.as_str())).await?;
@@ -101,16 +103,15 @@ impl Administration {
     ) -> Result<User, SetPasswordError> {
         let mut tx = self.store.begin().await?;
         let token = tx.one_time_tokens().redeem(digest, Purpose::SetPassword, now).await?;
-        let user = token.and_then(|token| token.user).ok_or(SetPasswordError::Invalid)?;
+        let id = token.as_ref().and_then(|token| token.user).ok_or(SetPasswordError::Invalid)?;
         // Logins by the password before are over from here on, or were before this unit: none slips through.
-        tx.credentials().put(user, hash).await?;
-        let mut user = tx.users().by_id(user).await?.ok_or(SetPasswordError::Invalid)?;
-        if user.must_change_password {
-            user.must_change_password = false;
-            user.updated_at = now;
-            tx.users().update(&user).await?;
-            user.version += 1;
-        }
+        tx.credentials().put(id, hash).await?;
+        let mut user = owner(&mut *tx, token).await?;
+        // Written whatever it was: whoever changes the account at the same time comes before, or after.
+        user.must_change_password = false;
+        user.updated_at = now;
+        tx.users().update(&user).await?;
+        user.version += 1;
         tx.credentials().set_state(user.id, CredentialState::of(&user)).await?;
         self.forget_attempts(&mut *tx, &user).await?;
         // Who holds a link has not said who they are.
@@ -136,6 +137,15 @@ impl Administration {
         }
         tx.attempts().clear(&AttemptKey::of_user(user.id, &*self.mac)).await
     }
+}
+
+/// The account of a link, if it is active and still what it was when the link was made.
+async fn owner(tx: &mut dyn Tx, token: Option<OneTimeToken>) -> Result<User, SetPasswordError> {
+    let token = token.ok_or(SetPasswordError::Invalid)?;
+    let id = token.user.ok_or(SetPasswordError::Invalid)?;
+    let found = tx.users().by_id(id).await?;
+    let fine = |user: &User| user.status == UserStatus::Active && token.version == Some(user.version);
+    found.filter(fine).ok_or(SetPasswordError::Invalid)
 }
 
 impl From<StoreError> for SetPasswordError {

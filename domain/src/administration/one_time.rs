@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::Timestamp;
 use crate::access::{OneTimeToken, Purpose};
+use crate::accounts::User;
 use crate::ids::UserId;
 use crate::ports::ambient::Randomness;
 use crate::ports::security::Mac;
@@ -23,10 +24,10 @@ const fn prefix(purpose: Purpose) -> &'static str {
     }
 }
 
-/// A fresh link, and what is stored of it.
+/// A fresh link, and what is stored of it. It is good for the account as it is now, in this very version.
 pub(super) fn fresh(
     purpose: Purpose,
-    user: Option<UserId>,
+    owner: Option<&User>,
     now: Timestamp,
     mac: &dyn Mac,
     random: &dyn Randomness,
@@ -35,7 +36,9 @@ pub(super) fn fresh(
     random.fill(&mut secret);
     let token = SecretString::from(format!("{}{}", prefix(purpose), hex(&secret)));
     let expires_at = now.plus(LIFETIME);
-    let stored = OneTimeToken { digest: digest(token.expose(), mac), purpose, user, created_at: now, expires_at };
+    let (user, version) = (owner.map(|owner| owner.id), owner.map(|owner| owner.version));
+    let digest = digest(token.expose(), mac);
+    let stored = OneTimeToken { digest, purpose, user, version, created_at: now, expires_at };
     (Link { token, expires_at }, stored)
 }
 
@@ -61,7 +64,8 @@ pub(crate) async fn void_links(
     let mut unknown = [0; 32];
     random.fill(&mut unknown);
     let (digest, purpose) = (SecretDigest(unknown), Purpose::SetPassword);
-    let token = OneTimeToken { digest, purpose, user: Some(user), created_at: now, expires_at: now.plus(LIFETIME) };
+    let (user, expires_at) = (Some(user), now.plus(LIFETIME));
+    let token = OneTimeToken { digest, purpose, user, version: None, created_at: now, expires_at };
     tx.one_time_tokens().put(&token).await?;
     tx.one_time_tokens().redeem(&digest, purpose, now).await?;
     Ok(())

@@ -11,7 +11,8 @@ use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
 use crate::sessions::{EndAll, RevocationReason, Revoked, revoked_events};
 
-use super::managed::{NotManaged, is_active_admin, managed};
+use super::managed::{NotManaged, is_active_admin, managed, of_another};
+use super::one_time::void_links;
 use super::reason::reason;
 use super::{Administration, UserView};
 
@@ -38,6 +39,12 @@ pub enum AdministrationError {
     /// There is no such account, or no such session of it.
     #[error("there is no such account")]
     NotFound,
+    /// It is the caller's own account, and this is for the accounts of others.
+    #[error("one's own account is changed by the operations under /me")]
+    OwnAccount,
+    /// The caller acts as somebody else.
+    #[error("nobody does this in the name of somebody else")]
+    Impersonated,
     /// It is the last active account with the role `admin`.
     #[error("this is the last administrator")]
     LastHolder,
@@ -88,7 +95,7 @@ impl Change<'_> {
 
 impl Administration {
     /// Disables an account: nobody can log in, its sessions end, its API keys stop working. A disabled one takes the new
-    /// reason. Needs `users:write`.
+    /// reason. Not for one's own account. Needs `users:write`.
     pub async fn disable(&self, cmd: Manage, why: String) -> Result<UserView, AdministrationError> {
         let reason = reason(&why).ok_or(AdministrationError::Reason)?;
         self.change(&cmd, &Change::Disabled(reason)).await
@@ -100,12 +107,12 @@ impl Administration {
     }
 
     /// Ends all sessions of an account, and lets nobody log in before the password was changed: at the next login, or by
-    /// a link. Needs `users:write`.
+    /// a link. Not for one's own account. Needs `users:write`.
     pub async fn expire_password(&self, cmd: Manage) -> Result<UserView, AdministrationError> {
         self.change(&cmd, &Change::Expired).await
     }
 
-    /// Deletes an account with all that belongs to it. Needs `users:delete`.
+    /// Deletes an account with all that belongs to it. Not for one's own account. Needs `users:delete`.
     pub async fn delete(&self, cmd: Manage) -> Result<(), AdministrationError> {
         let mut done = self.delete_once(&cmd).await;
         for _ in 0..RETRIES {
@@ -151,6 +158,9 @@ impl Administration {
         if !others && is_active_admin(&before, &standing.roles) {
             return Err(AdministrationError::LastHolder);
         }
+        if !matches!(change, Change::Enabled) {
+            of_another(&cmd.caller, before.id)?;
+        }
         let mut user = before.clone();
         match change {
             Change::Disabled(reason) => {
@@ -180,6 +190,9 @@ impl Administration {
             tx.users().update(&user).await?;
             user.version += 1;
             tx.credentials().set_state(user.id, CredentialState::of(&user)).await?;
+        } else if let Change::Expired = change {
+            // Expired once more: the account is as it was, the links of before work no more.
+            void_links(&mut *tx, user.id, now, &*self.random).await?;
         }
         let actor = cmd.caller.actor();
         let (mut effects, mut ended) = (Vec::new(), Vec::new());
@@ -213,6 +226,7 @@ impl Administration {
         if !others && is_active_admin(&user, &standing.roles) {
             return Err(AdministrationError::LastHolder);
         }
+        of_another(&cmd.caller, user.id)?;
         let proof = tx.credentials().of(user.id).await?;
         let actor = cmd.caller.actor();
         let act = AuditEntry::new(now, &*self.random, actor, Action::DeleteAccount, &cmd.origin).on(user.id);
@@ -269,7 +283,9 @@ impl Administration {
         done: Result<T, AdministrationError>,
     ) -> Result<T, AdministrationError> {
         let why = match &done {
-            Err(AdministrationError::Forbidden(_)) => Refusal::NotPermitted,
+            Err(
+                AdministrationError::Forbidden(_) | AdministrationError::OwnAccount | AdministrationError::Impersonated,
+            ) => Refusal::NotPermitted,
             Err(AdministrationError::LastHolder) => Refusal::LastHolder,
             _ => return done,
         };
@@ -292,6 +308,8 @@ impl From<NotManaged> for AdministrationError {
         match why {
             NotManaged::Forbidden(forbidden) => Self::Forbidden(forbidden),
             NotManaged::NotFound => Self::NotFound,
+            NotManaged::OwnAccount => Self::OwnAccount,
+            NotManaged::Impersonated => Self::Impersonated,
             NotManaged::Store(error) => error.into(),
         }
     }

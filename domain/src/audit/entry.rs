@@ -282,6 +282,13 @@ words! {
     }
 }
 
+impl Action {
+    /// Whether the detail of such an act repeats what somebody wrote about its subject.
+    pub const fn tells_reason(self) -> bool {
+        matches!(self, Self::DisableUser | Self::Impersonate)
+    }
+}
+
 words! {
     /// Why something was refused.
     Refusal {
@@ -343,6 +350,8 @@ pub struct AuditQuery {
     pub subject: Option<UserId>,
     /// On or by this account, in its own name or as somebody else.
     pub about: Option<UserId>,
+    /// With `about`: these are API keys of that account, and what they did is about it too.
+    pub keys: Vec<ApiKeyId>,
     /// Of this kind.
     pub action: Option<Action>,
     /// Not before this instant.

@@ -9,8 +9,9 @@ use super::{Audit, BATCH};
 const ACCOUNTS: u32 = 100;
 
 impl Audit {
-    /// Removes addresses and user agents from entries on or by accounts that were deleted; how many entries had any. The
-    /// entries stay, with ids that name nobody any more.
+    /// Removes addresses and user agents from entries on or by accounts that were deleted and their API keys, and why
+    /// somebody disabled them or acted as them; how many entries had any. The entries stay, with ids that name nobody any
+    /// more.
     pub async fn erase(&self) -> Result<u64, Failure> {
         let now = self.clock.now();
         let mut erased = 0;

@@ -1,6 +1,6 @@
 //! Reading the audit trail.
 
-use crate::access::{Asked, standing_in};
+use crate::access::{Asked, keys_of, standing_in};
 use crate::caller::{Caller, Forbidden};
 use crate::ids::{AuditId, UserId};
 use crate::ports::store::{StoreError, Tx};
@@ -37,7 +37,7 @@ impl Audit {
         Ok(some(&mut *tx, query).await?)
     }
 
-    /// The entries on or by an account, the newest first, at most 1,000 of them, and whether there are more; `before` is the
+    /// The entries on or by an account or its API keys, the newest first, at most 1,000 of them, and whether there are more; `before` is the
     /// last entry of the page before. An account reads what is kept about itself; somebody else needs `users:export` and
     /// every permission that the account has. From where others acted is left out: that is about them.
     pub async fn about(
@@ -49,10 +49,16 @@ impl Audit {
     ) -> Result<(Vec<AuditEntry>, bool), AuditError> {
         let mut tx = self.store.begin().await?;
         may_read_all(&mut *tx, caller, user).await?;
-        let query = AuditQuery { about: Some(user), before, limit, ..AuditQuery::default() };
+        let keys = keys_of(&mut *tx, user).await?.into_iter().map(|(key, _)| key.id).collect();
+        let query = AuditQuery { about: Some(user), keys, before, limit, ..AuditQuery::default() };
         let (mut entries, more) = some(&mut *tx, &query).await?;
         for entry in &mut entries {
-            let own = matches!(entry.actor, Actor::Anonymous) || entry.actor == Actor::User(user);
+            let own = match &entry.actor {
+                Actor::Anonymous => true,
+                Actor::User(id) => *id == user,
+                Actor::ApiKey(id) => query.keys.contains(id),
+                Actor::Client(_) | Actor::Operator | Actor::Service => false,
+            };
             if !own || entry.impersonator.is_some_and(|by| by != user) {
                 (entry.ip, entry.user_agent) = (None, None);
             }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::audit::{AuditEntry, AuditQuery};
-use crate::ids::UserId;
+use crate::ids::{ApiKeyId, UserId};
 
 use super::store::StoreError;
 
@@ -18,15 +18,16 @@ pub trait AuditRepository: Send {
     /// The committed entries that match, the newest first (by instant, then by id), every field as it was written.
     async fn page(&mut self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError>;
 
-    /// Notes that the traces of a person in entries about this account (as [`AuditQuery::about`] says) are to be removed.
-    /// Noted twice is noted once.
-    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError>;
+    /// Notes that the traces of a person in entries about this account and its API keys (as [`AuditQuery::about`] and
+    /// [`AuditQuery::keys`] say) are to be removed. Noted twice is noted once, with the keys of both.
+    async fn note_erasure(&mut self, user: UserId, keys: &[ApiKeyId]) -> Result<(), StoreError>;
 
     /// Accounts whose erasure was noted and is not done, at most `limit`.
     async fn erasures(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError>;
 
-    /// Removes address and user agent from up to `limit` entries about this account that have any; from how many. Fewer
-    /// than `limit` MUST mean that none is left; then the note is removed too.
+    /// Removes address and user agent from entries about this account and the API keys that were noted with it, and from
+    /// those on it the detail of acts that [tell a reason](crate::audit::Action::tells_reason): from up to `limit` entries
+    /// that have any; from how many. Fewer than `limit` MUST mean that none is left; then the note is removed too.
     async fn erase(&mut self, user: UserId, limit: u32) -> Result<u64, StoreError>;
 
     /// Forgets up to `limit` entries from before `before`, the oldest first; how many.

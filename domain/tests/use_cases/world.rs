@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use portcullis_domain::accounts::{AttemptPolicy, DeleteAccount, Email, LoginName, Password, PasswordHash, Register, User, Username};
+use portcullis_domain::accounts::{
+    AttemptPolicy, DeleteAccount, Email, LoginName, Password, PasswordHash, Register, User, Username,
+};
 use portcullis_domain::app::{Ports, Settings};
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
 use portcullis_domain::caller::UserSession;

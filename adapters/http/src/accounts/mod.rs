@@ -25,8 +25,8 @@ use crate::origin::From as Origin;
 use crate::problem::{Code, Problem, Reason};
 use crate::state::State;
 
-pub(crate) use forms::{new_password, password};
 use forms::{ChangePasswordForm, CloseForm, RegisterForm, UpdateForm};
+pub(crate) use forms::{new_password, password};
 pub(crate) use user::UserView;
 
 /// `/api/v1/auth/register` and `/api/v1/me`.
@@ -259,6 +259,6 @@ pub(crate) fn schemas() -> serde_json::Value {
         named::<CloseForm>(),
         named::<ChangePasswordForm>(),
     ]
-        .into_iter()
-        .collect()
+    .into_iter()
+    .collect()
 }

@@ -43,8 +43,8 @@ use leaving::{Leaving, forgetting};
 pub(crate) use pair::{CookieTokensView, CsrfView, TokensView, expires_in, refresh_expires_in};
 use presented::Presented;
 use refusals::{Calling, Ending, Identifying, LeavingAll, Leavings, Listing, LoggingIn, Refreshing};
-pub(crate) use view::{SessionPage, SessionView};
 use verified::Verified;
+pub(crate) use view::{SessionPage, SessionView};
 
 /// `/api/v1/auth/…` and `/api/v1/me/sessions`.
 pub(crate) struct SessionApi(pub(crate) Arc<State>);
