@@ -79,7 +79,7 @@ pub struct Redis {
     pub prefix: String,
 }
 
-/// How often one address, or one client, may ask; `None` is as often as it likes.
+/// How often one address, one client, or one account may ask; `None` is as often as it likes.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "each field is documented in the table of settings")]
 pub struct Quotas {
@@ -89,6 +89,7 @@ pub struct Quotas {
     pub introspect: Option<Quota>,
     pub change: Option<Quota>,
     pub manage: Option<Quota>,
+    pub export: Option<Quota>,
     pub other: Option<Quota>,
 }
 
@@ -300,6 +301,7 @@ impl Config {
                 introspect: v.quota("limits.introspect")?,
                 change: v.quota("limits.change")?,
                 manage: v.quota("limits.manage")?,
+                export: v.quota("limits.export")?,
                 other: v.quota("limits.other")?,
             },
             audit_retention: v.duration("audit.retention", 86_400, 3_650 * 86_400)?,

@@ -345,6 +345,7 @@ fn http_settings(config: &Config, issuer: &str, ambient: &Ambient, front: Front)
             introspect: config.limits.introspect,
             change: config.limits.change,
             manage: config.limits.manage,
+            export: config.limits.export,
             other: config.limits.other,
         },
         mac: front.mac,

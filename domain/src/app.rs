@@ -135,6 +135,8 @@ impl App {
             p.random.clone(),
             settings.first_party_client.clone(),
             known.clone(),
+            revocations.clone(),
+            settings.sessions,
         );
         let administration = Administration::new(
             p.store.clone(),

@@ -6,8 +6,8 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::dialect;
 
-/// The tables `roles`, `user_roles`, `api_keys`, `api_key_roles`, `one_time_tokens` and `erasures`; columns and indexes
-/// for the accounts, sessions and entries that are there already. Replicas of the release before go on beside it: no
+/// The tables `roles`, `user_roles`, `api_keys`, `api_key_roles`, `one_time_tokens`, `erasures` and `erasure_keys`; columns
+/// and indexes for the accounts, sessions and entries that are there already. Replicas of the release before go on beside it: no
 /// column of theirs changes, and each new one has a value when they leave it out.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -69,11 +69,13 @@ const API_KEY_ROLES: &str = "
         CONSTRAINT api_key_roles_role FOREIGN KEY (role) REFERENCES roles (name) ON DELETE CASCADE
     ) {end_keyed}";
 
+// `user_version` is the version of the account that the token was made for.
 const ONE_TIME_TOKENS: &str = "
     CREATE TABLE one_time_tokens (
         digest {bytes} NOT NULL PRIMARY KEY,
         purpose text NOT NULL,
         user_id {id},
+        user_version {int},
         created_at {int} NOT NULL,
         expires_at {int} NOT NULL,
         CONSTRAINT one_time_tokens_user FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
@@ -82,7 +84,15 @@ const ONE_TIME_TOKENS: &str = "
 // Accounts whose traces have still to be removed from the audit trail. They are deleted: there is no foreign key.
 const ERASURES: &str = "CREATE TABLE erasures (user_id {id} NOT NULL PRIMARY KEY) {end}";
 
-const TABLES: [&str; 13] = [
+// Their API keys, whose acts are theirs; in text, as the trail has its actors.
+const ERASURE_KEYS: &str = "
+    CREATE TABLE erasure_keys (
+        user_id {id} NOT NULL,
+        key_id text NOT NULL,
+        PRIMARY KEY (user_id, key_id)
+    ) {end_keyed}";
+
+const TABLES: [&str; 14] = [
     ROLES,
     USER_ROLES,
     "CREATE INDEX user_roles_role ON user_roles (role, user_id)",
@@ -97,6 +107,7 @@ const TABLES: [&str; 13] = [
     "CREATE UNIQUE INDEX one_time_tokens_of_nobody ON one_time_tokens (purpose) WHERE user_id IS NULL",
     "CREATE INDEX one_time_tokens_expires_at ON one_time_tokens (expires_at)",
     ERASURES,
+    ERASURE_KEYS,
 ];
 
 // `credentials.state` says whether sessions start with the password: 0 yes, 1 it has to be changed first, 2 the account
@@ -133,7 +144,7 @@ const NAMES_BY_COLLATION: [&str; 4] = [
     "CREATE UNIQUE INDEX users_username_key ON users (username_key)",
 ];
 
-const BACK: [&str; 17] = [
+const BACK: [&str; 18] = [
     "DROP INDEX audit_impersonator",
     "DROP INDEX audit_action",
     "DROP INDEX sessions_impersonator",
@@ -145,6 +156,7 @@ const BACK: [&str; 17] = [
     "ALTER TABLE credentials DROP COLUMN state",
     "ALTER TABLE users DROP COLUMN must_change_password",
     "ALTER TABLE users DROP COLUMN status_reason",
+    "DROP TABLE erasure_keys",
     "DROP TABLE erasures",
     "DROP TABLE one_time_tokens",
     "DROP TABLE api_key_roles",

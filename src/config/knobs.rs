@@ -143,6 +143,11 @@ pub(super) const KNOBS: &[Knob] = &[
         "3000/10m",
         "Changes of accounts of others, roles, keys and clients of one address, likewise.",
     ),
+    knob(
+        "limits.export",
+        "30/1h",
+        "Exports of one account: of its own data, of another account, of accounts, of the audit trail; likewise.",
+    ),
     knob("limits.other", "6000/60s", "Other requests of one address, likewise; token checks and documents are free."),
     knob("audit.retention", "400d", "How long the audit trail is kept, 1d to 3650d."),
     knob("passwords.min_length", "8", "Fewest characters of a new password, 8 to 64."),

@@ -49,9 +49,12 @@ fn each_limit_has_its_default_and_can_be_turned_off() {
     assert_eq!(defaults.introspect, None);
     assert_eq!(defaults.change, quota(3_000, 600));
     assert_eq!(defaults.manage, quota(3_000, 600));
+    assert_eq!(defaults.export, quota(30, 3_600));
     assert_eq!(defaults.other, quota(6_000, 60));
     let off = limits(&[("PORTCULLIS__LIMITS__CHANGE", "off")]);
     assert_eq!((off.change, off.other), (None, defaults.other));
+    assert_eq!(limits(&[("PORTCULLIS__LIMITS__EXPORT", "off")]).export, None);
+    assert_eq!(limits(&[("PORTCULLIS__LIMITS__EXPORT", "5/1d")]).export, quota(5, 86_400));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::StartError;
 use crate::config::{Config, ConfigError, Sources};
 
 /// What is different from production unless a test says otherwise.
-const DEFAULTS: [(&str, &str); 15] = [
+const DEFAULTS: [(&str, &str); 16] = [
     ("database.url", "memory:"),
     ("server.port", "0"),
     ("management.port", "0"),
@@ -22,6 +22,7 @@ const DEFAULTS: [(&str, &str); 15] = [
     ("limits.introspect", "off"),
     ("limits.change", "off"),
     ("limits.manage", "off"),
+    ("limits.export", "off"),
     ("limits.other", "off"),
     // Only strict passwords are hashed for real: cheaply, and by one thread.
     ("passwords.allow_weak", "true"),

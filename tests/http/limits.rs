@@ -59,6 +59,7 @@ const ALL: Quotas = Quotas {
     introspect: quota(5),
     change: quota(5),
     manage: quota(5),
+    export: quota(5),
     other: quota(5),
 };
 

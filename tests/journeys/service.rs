@@ -43,6 +43,7 @@ impl Settings {
             ("PORTCULLIS__LIMITS__REFRESH", "off"),
             ("PORTCULLIS__LIMITS__CHANGE", "off"),
             ("PORTCULLIS__LIMITS__MANAGE", "off"),
+            ("PORTCULLIS__LIMITS__EXPORT", "off"),
             ("PORTCULLIS__LIMITS__OTHER", "off"),
             ("PORTCULLIS__SERVER__CONNECTIONS_PER_ADDRESS", "100000"),
             // Not what is tested, and tests share their disk with compilers.

@@ -37,17 +37,20 @@ pub(crate) struct Operation {
 pub(crate) struct Matched {
     /// The parameters of the path: their names, and in which segment they are.
     parameters: Vec<(String, usize)>,
-    /// The permission without which nobody gets in.
-    pub(crate) asked: Option<Asked>,
+    /// The permission without which nobody gets in, and into which operation, by its id.
+    pub(crate) asked: Option<(&'static str, Asked)>,
+    /// Whether it writes out all there is, and is counted by who asks for it.
+    pub(crate) is_export: bool,
 }
 
 impl Matched {
-    fn new(pattern: &str, asked: Option<Asked>) -> Option<Arc<Self>> {
+    fn new(pattern: &str, operation: Option<&'static str>, rule: Rule) -> Option<Arc<Self>> {
         let parameters = pattern.split('/').enumerate().filter_map(|(index, segment)| {
             let name = segment.strip_prefix('{')?.strip_suffix('}')?;
             Some((name.to_owned(), index))
         });
-        let matched = Self { parameters: parameters.collect(), asked };
+        let asked = operation.and_then(|id| permissions::asked(id).map(|asked| (id, asked)));
+        let matched = Self { parameters: parameters.collect(), asked, is_export: rule == Rule::Export };
         (matched != Self::default()).then(|| Arc::new(matched))
     }
 
@@ -65,10 +68,10 @@ impl Route {
         self.operations.iter().find(|operation| operation.method == *method)
     }
 
-    fn add(&mut self, method: Method, asked: Option<Asked>, endpoint: BoxEndpoint<'static, Response>) {
+    fn add(&mut self, method: Method, id: Option<&'static str>, endpoint: BoxEndpoint<'static, Response>) {
         let meters = Meters::new(&self.pattern, method.as_str());
         let rule = Rule::of(&method, &self.pattern);
-        let matched = Matched::new(&self.pattern, asked);
+        let matched = Matched::new(&self.pattern, id, rule);
         self.operations.push(Operation { method, endpoint, meters, rule, matched });
         let mut methods: Vec<&str> = self.operations.iter().map(|operation| operation.method.as_str()).collect();
         if methods.contains(&"GET") {
@@ -133,8 +136,7 @@ impl Routes {
             operations.sort_unstable_by(|a, b| a.method.as_str().cmp(b.method.as_str()));
             for operation in operations {
                 let Some(endpoint) = endpoints.remove(&operation.method) else { continue };
-                let asked = operation.operation_id.and_then(permissions::asked);
-                self.add_boxed(operation.method, &path.path, asked, endpoint);
+                self.add_boxed(operation.method, &path.path, operation.operation_id, endpoint);
             }
         }
     }
@@ -143,7 +145,7 @@ impl Routes {
         &mut self,
         method: Method,
         pattern: &str,
-        asked: Option<Asked>,
+        id: Option<&'static str>,
         endpoint: BoxEndpoint<'static, Response>,
     ) {
         let known = self.routes.iter().position(|route| route.pattern == pattern);
@@ -155,7 +157,7 @@ impl Routes {
             index
         });
         if let Some(route) = self.routes.get_mut(index) {
-            route.add(method, asked, endpoint);
+            route.add(method, id, endpoint);
         }
     }
 
@@ -229,12 +231,13 @@ mod tests {
 
     #[test]
     fn a_parameter_is_found_by_its_name() {
-        let matched = Matched::new("/a/{id}/b/{name}", None).expect("parameters");
+        let matched = Matched::new("/a/{id}/b/{name}", None, Rule::Other).expect("parameters");
         assert_eq!(matched.parameter("/a/x/b/y", "id"), Some("x"));
         assert_eq!(matched.parameter("/a/x/b/y", "name"), Some("y"));
         assert_eq!(matched.parameter("/a/x/b/y", "b"), None);
-        assert!(Matched::new("/a/b", None).is_none(), "nothing to know");
-        assert!(Matched::new("/a/b", Some(Asked::UsersRead)).is_some());
+        assert!(Matched::new("/a/b", Some("a"), Rule::Other).is_none(), "nothing to know");
+        let matched = Matched::new("/a/b", Some("listUsers"), Rule::Export).expect("something to know");
+        assert_eq!((matched.asked, matched.is_export), (Some(("listUsers", Asked::UsersRead)), true));
     }
 
     #[test]

@@ -49,10 +49,11 @@ pub struct HttpSettings {
     pub random: Arc<dyn Randomness>,
 }
 
-/// How often one address (an IPv6 network of 64 bits), or one client, may ask; `None` is as often as it likes.
+/// How often one address (an IPv6 network of 64 bits), one client, or one account may ask; `None` is as often as it likes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quotas {
-    /// `POST /api/v1/auth/login`, `/api/v1/auth/set-password` and `/api/v1/setup`, by address.
+    /// `POST /api/v1/auth/login`, `/api/v1/auth/set-password` and `/api/v1/setup`, by address; likewise, in a bucket of their
+    /// own, credentials of clients and API keys that this replica does not know to be good.
     pub login: Option<Quota>,
     /// `POST /api/v1/auth/register`, by address.
     pub register: Option<Quota>,
@@ -65,6 +66,9 @@ pub struct Quotas {
     pub change: Option<Quota>,
     /// What those in charge change: accounts of others, roles, API keys and clients, by address.
     pub manage: Option<Quota>,
+    /// What writes out everything (`/api/v1/me/export`, `/api/v1/users/export`, `/api/v1/users/{id}/export`,
+    /// `/api/v1/audit/export`), by the account that asks; besides what `other` counts by address.
+    pub export: Option<Quota>,
     /// Token checks for proxies, keys, documents and health are free; everything else, by address.
     pub other: Option<Quota>,
 }

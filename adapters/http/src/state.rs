@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::BoxFuture;
 use poem::Request;
 use portcullis_domain::App;
 use portcullis_domain::caller::Impersonation;
@@ -29,10 +30,16 @@ pub(crate) struct Visit {
     counted: OnceLock<Counted>,
     /// What the limit of the API key said.
     counted_key: OnceLock<Counted>,
+    /// What the limit of exports said.
+    counted_export: OnceLock<Counted>,
     /// Who really acts; once it was asked for it does not change any more.
     impersonator: OnceLock<Option<UserId>>,
     reading_body: AtomicBool,
+    judge: OnceLock<Judge>,
 }
+
+/// Asks once more who calls, and whether they may.
+type Judge = Box<dyn for<'a> Fn(&'a Request) -> BoxFuture<'a, Result<(), Problem>> + Send + Sync>;
 
 impl Visit {
     pub(crate) const fn new(state: Arc<State>, client: Option<IpAddr>, id: RequestId) -> Self {
@@ -42,8 +49,10 @@ impl Visit {
             id,
             counted: OnceLock::new(),
             counted_key: OnceLock::new(),
+            counted_export: OnceLock::new(),
             impersonator: OnceLock::new(),
             reading_body: AtomicBool::new(false),
+            judge: OnceLock::new(),
         }
     }
 
@@ -65,9 +74,30 @@ impl Visit {
         self.counted_key.get_or_init(|| counted);
     }
 
+    /// Notes what the limit of exports said.
+    pub(crate) fn note_export(&self, counted: Counted) {
+        self.counted_export.get_or_init(|| counted);
+    }
+
     /// What the limits said that were asked.
     pub(crate) fn counted(&self) -> impl Iterator<Item = &Counted> {
-        self.counted.get().into_iter().chain(self.counted_key.get())
+        [&self.counted, &self.counted_key, &self.counted_export].into_iter().filter_map(OnceLock::get)
+    }
+
+    /// Notes how it is asked again who calls.
+    pub(crate) fn note_judge<F>(&self, judge: F)
+    where
+        F: for<'a> Fn(&'a Request) -> BoxFuture<'a, Result<(), Problem>> + Send + Sync + 'static,
+    {
+        self.judge.get_or_init(|| Box::new(judge));
+    }
+
+    /// Asks again who calls, where that was asked at the head of the request: whoever would be refused there now is refused.
+    pub(crate) async fn judge_again(&self, request: &Request) -> Result<(), Problem> {
+        match self.judge.get() {
+            Some(judge) => judge(request).await,
+            None => Ok(()),
+        }
     }
 
     /// Notes who really acts. Whoever asked before was told that nobody does: nothing is done on such grounds.

@@ -152,8 +152,13 @@ impl<'a> View<'a> {
     /// The accounts whose erasure was noted.
     pub(crate) fn erasures(&self) -> impl Iterator<Item = UserId> {
         let committed = self.state.erasures.keys().filter(|user| !self.changes.erasures.contains_key(*user));
-        let noted = self.changes.erasures.iter().filter_map(|(user, noted)| noted.map(|()| user));
+        let noted = self.changes.erasures.iter().filter_map(|(user, noted)| noted.as_ref().map(|_| user));
         committed.chain(noted).copied()
+    }
+
+    /// The API keys that were noted with the erasure of an account.
+    pub(crate) fn erasure(&self, user: UserId) -> Option<&'a BTreeSet<ApiKeyId>> {
+        row(&self.changes.erasures, &self.state.erasures, &user)
     }
 
     pub(crate) fn users(&self) -> impl Iterator<Item = &'a User> {

@@ -11,7 +11,7 @@ use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::secret::SecretDigest;
 use sea_orm::{ConnectionTrait, FromQueryResult, Iterable, QueryResult, Value};
 
-use crate::column::{corrupt, digest, instant};
+use crate::column::{corrupt, count, digest, instant};
 use crate::entity::names;
 use crate::entity::one_time_token::{Column, Model};
 use crate::error::store_error;
@@ -19,9 +19,10 @@ use crate::sessions::words;
 use crate::unit::Unit;
 
 /// `{whose}` stands for the index that allows one token only: of racing ones the last stays.
-const PUT: &str = "INSERT INTO one_time_tokens (digest, purpose, user_id, created_at, expires_at) \
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT {whose} DO UPDATE SET \
-    digest = excluded.digest, created_at = excluded.created_at, expires_at = excluded.expires_at";
+const PUT: &str = "INSERT INTO one_time_tokens (digest, purpose, user_id, user_version, created_at, expires_at) \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT {whose} DO UPDATE SET \
+    digest = excluded.digest, user_version = excluded.user_version, created_at = excluded.created_at, \
+    expires_at = excluded.expires_at";
 const OF_USER: &str = "(user_id, purpose) WHERE user_id IS NOT NULL";
 const OF_NOBODY: &str = "(purpose) WHERE user_id IS NULL";
 const LIVE: &str = "WHERE digest = $1 AND purpose = $2 AND expires_at > $3";
@@ -44,6 +45,7 @@ impl OneTimeTokenRepository for Unit {
             bytes(&token.digest),
             token.purpose.as_str().into(),
             token.user.map(|user| *user.as_uuid()).into(),
+            token.version.map(i64::from).into(),
             token.created_at.as_unix_micros().into(),
             token.expires_at.as_unix_micros().into(),
         ];
@@ -111,6 +113,7 @@ fn token(row: &QueryResult) -> Result<OneTimeToken, StoreError> {
         digest: SecretDigest(digest("one_time_tokens.digest", row.digest)?),
         purpose: Purpose::parse(&row.purpose).ok_or_else(|| corrupt("one_time_tokens.purpose"))?,
         user: row.user_id.map(UserId::from_uuid),
+        version: row.user_version.map(|version| count("one_time_tokens.user_version", version)).transpose()?,
         created_at: instant("one_time_tokens.created_at", row.created_at)?,
         expires_at: instant("one_time_tokens.expires_at", row.expires_at)?,
     })

@@ -28,7 +28,7 @@ pub struct ApiKey {
     pub previous: Option<(SecretDigest, Timestamp)>,
     /// What it may do: at any moment only as much of it as its owner may do then.
     pub permissions: Permissions,
-    /// The roles whose permissions it has besides, as far as its owner may do what they allow.
+    /// The roles that it has besides, and what they hold: at any moment only those that its owner has then.
     pub roles: Vec<RoleName>,
     /// The networks that it may be used from; from everywhere when there is none.
     pub networks: Vec<IpNet>,
@@ -54,7 +54,7 @@ impl ApiKey {
     /// The most permissions of a key.
     pub const PERMISSIONS_MAX: usize = 200;
     /// The most roles of a key.
-    pub const ROLES_MAX: usize = 50;
+    pub const ROLES_MAX: usize = 20;
     /// The most live keys of an account.
     pub const PER_ACCOUNT_MAX: u32 = 100;
 

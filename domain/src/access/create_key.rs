@@ -26,7 +26,7 @@ pub struct CreateApiKey {
     pub name: String,
     /// What it may do.
     pub permissions: Permissions,
-    /// The roles whose permissions it has besides.
+    /// The roles that it has besides, with what they hold: of those that its owner has.
     pub roles: Vec<RoleName>,
     /// The networks that it may be used from.
     pub networks: Vec<IpNet>,
@@ -59,10 +59,13 @@ pub enum ApiKeyError {
     /// The owner may not do that: no key has more rights than its owner.
     #[error("the owner of the key lacks the permission {0}")]
     BeyondOwner(Permission),
+    /// The owner has not that role, or there is none: no key goes by the name of a role that its owner has not.
+    #[error("the owner of the key has not the role {0}")]
+    RoleNotHeld(RoleName),
     /// There is no such account, or no such key that may be used.
     #[error("there is no such API key")]
     NotFound,
-    /// There is no such role.
+    /// There is no such role; said only to whoever may look at roles.
     #[error("there is no role {0}")]
     UnknownRole(RoleName),
     /// The name is empty, too long, or holds control characters.
@@ -72,7 +75,7 @@ pub enum ApiKeyError {
     #[error("the end of a key is in the future")]
     Expired,
     /// The account has too many, or the key has too many networks, permissions or roles.
-    #[error("too many: at most 100 live keys of an account, and 50 networks, 200 permissions and 50 roles of a key")]
+    #[error("too many: at most 100 live keys of an account, and 50 networks, 200 permissions and 20 roles of a key")]
     TooMany,
     /// It was changed by somebody else at the same time, or is of another version.
     #[error("the API key was changed at the same time")]
@@ -83,7 +86,7 @@ pub enum ApiKeyError {
 }
 
 impl Access {
-    /// Creates an API key.
+    /// Creates an API key. Nobody gets a permission or a role by it that its owner or the caller has not.
     pub async fn create_key(&self, cmd: CreateApiKey) -> Result<NewApiKey, ApiKeyError> {
         let now = self.clock.now();
         let id = ApiKeyId::new(now, &*self.random);

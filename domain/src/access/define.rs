@@ -8,9 +8,10 @@ use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::origin::Origin;
 use crate::plain_text::is_plain;
-use crate::ports::store::{Effect, StoreError, Unique};
+use crate::ports::store::{Effect, StoreError, Tx, Unique};
 
-use super::{Access, Asked, Permission, Permissions, Role, RoleName};
+use super::giving::{is_held, may_all_of};
+use super::{Access, Asked, Permission, Permissions, Role, RoleName, for_caller};
 
 /// A role as it is to be.
 #[derive(Clone, Debug)]
@@ -43,7 +44,8 @@ pub struct PermissionView {
 /// Why no role was defined.
 #[derive(Debug, thiserror::Error)]
 pub enum RoleError {
-    /// The caller lacks a permission: to define roles, or one that the role holds before or after.
+    /// The caller lacks a permission: `roles:write`, one that the role holds before or after, or, if somebody has the role
+    /// and what it holds changes, `roles:grant`. Whoever may not look at roles gets the same for one that is not there.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// There is no such role.
@@ -55,6 +57,9 @@ pub enum RoleError {
     /// It is built in: `admin` cannot be changed, neither it nor `user` deleted.
     #[error("this role is built in")]
     BuiltIn,
+    /// Somebody has the role, and would lose something of it: that takes whoever may do everything.
+    #[error("accounts have this role: to narrow or delete it needs the permission *:*, or take it from them first")]
+    Held,
     /// There are too many roles, or it holds too many permissions.
     #[error("too many: at most 500 roles of at most 200 permissions")]
     TooMany,
@@ -127,7 +132,10 @@ impl Access {
         Ok(role)
     }
 
-    /// Changes a role. Needs `roles:write`, and whatever it holds before and after. Changing nothing announces nothing.
+    /// Changes a role. Needs `roles:write`, and whatever it holds before and after. To change what a role holds that an
+    /// account has, or `user`, is to give and to take: that needs `roles:grant` besides, and `*:*` if anything is lost.
+    /// Sessions in which holders act as others do not end; what is looked up at each request is what they may do from now
+    /// on. Changing nothing announces nothing.
     pub async fn update_role(&self, cmd: DefineRole) -> Result<Role, RoleError> {
         let now = self.clock.now();
         let act = self.act(now, &cmd.caller, Action::UpdateRole, &cmd.origin).with(cmd.name.as_str());
@@ -139,8 +147,8 @@ impl Access {
         let now = act.at;
         cmd.caller.require(Asked::RolesWrite)?;
         let mut tx = self.store.begin().await?;
-        let role = tx.roles().by_name(&cmd.name).await?.ok_or(RoleError::NotFound)?;
-        cmd.caller.require_all(&role.permissions)?;
+        let role = tx.roles().by_name(&cmd.name).await?;
+        let role = for_caller(&cmd.caller, role, may_all_of)?.ok_or(RoleError::NotFound)?;
         if role.name.as_str() == RoleName::ADMIN {
             return Err(RoleError::BuiltIn);
         }
@@ -154,15 +162,21 @@ impl Access {
         if description == role.description && permissions == role.permissions {
             return Ok(role);
         }
+        let old = role.permissions.clone();
         let role = Role { description, permissions, updated_at: now, ..role };
         tx.roles().update(&role).await?;
+        if role.permissions != old {
+            let loses = !role.permissions.cover(&old);
+            of_holders(&mut *tx, &cmd.caller, &role.name, loses).await?;
+        }
         tx.audit().append(act).await?;
         tx.commit(now, vec![Effect::publish(role.updated(), &cmd.origin)]).await?;
         self.known.forget();
         Ok(Role { version: role.version + 1, ..role })
     }
 
-    /// Deletes a role and takes it from everybody. Needs `roles:write`, and whatever it holds.
+    /// Deletes a role and takes it from everybody. Needs `roles:write`, whatever it holds and, if an account has it, `*:*`.
+    /// As when it is changed, what its holders may do is judged by what they have from now on.
     pub async fn delete_role(&self, caller: &Caller, name: &RoleName, origin: &Origin) -> Result<(), RoleError> {
         let now = self.clock.now();
         let act = self.act(now, caller, Action::DeleteRole, origin).with(name.as_str());
@@ -180,13 +194,14 @@ impl Access {
         let now = act.at;
         caller.require(Asked::RolesWrite)?;
         let mut tx = self.store.begin().await?;
-        let role = tx.roles().by_name(name).await?.ok_or(RoleError::NotFound)?;
-        caller.require_all(&role.permissions)?;
+        let role = tx.roles().by_name(name).await?;
+        let role = for_caller(caller, role, may_all_of)?.ok_or(RoleError::NotFound)?;
         if name.is_built_in() {
             return Err(RoleError::BuiltIn);
         }
         // Nobody gives it meanwhile what the caller lacks.
         tx.roles().update(&role).await?;
+        of_holders(&mut *tx, caller, name, true).await?;
         if !tx.roles().delete(name, now).await? {
             return Err(RoleError::NotFound);
         }
@@ -198,7 +213,7 @@ impl Access {
 
     /// Records that somebody wanted to define what they may not.
     async fn noted_role<T>(&self, outcome: Result<T, RoleError>, act: AuditEntry) -> Result<T, RoleError> {
-        if matches!(outcome, Err(RoleError::Forbidden(_))) {
+        if matches!(outcome, Err(RoleError::Forbidden(_) | RoleError::Held)) {
             self.note(act, Refusal::NotPermitted).await?;
         }
         outcome
@@ -215,6 +230,19 @@ impl Role {
     pub(super) fn updated(&self) -> Event {
         Event::RoleUpdated { role: self.name.clone(), permissions: self.permissions.iter().cloned().collect() }
     }
+}
+
+/// Refuses whoever may not give the role, when it changes for those who have it; and, when they lose something, whoever may
+/// not do everything: others may be mightier. The unit has written the role before: nobody gets it meanwhile.
+async fn of_holders(tx: &mut dyn Tx, caller: &Caller, name: &RoleName, loses: bool) -> Result<(), RoleError> {
+    if !is_held(tx, name).await? {
+        return Ok(());
+    }
+    caller.require(Asked::RolesGrant)?;
+    if loses && !caller.permissions.cover(&Permissions::all()) {
+        return Err(RoleError::Held);
+    }
+    Ok(())
 }
 
 /// Refuses what no role can be.

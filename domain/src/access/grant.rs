@@ -8,8 +8,9 @@ use crate::event::Event;
 use crate::ids::UserId;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError, Tx};
+use crate::sessions::EndActing;
 
-use super::{Access, Asked, Purpose, RoleName, standing_in, with_user};
+use super::{Access, Asked, Purpose, Role, RoleName, for_caller, may_give, standing_in, with_user};
 
 /// A role that is given or taken.
 #[derive(Clone, Debug)]
@@ -27,8 +28,9 @@ pub struct GrantRole {
 /// Why roles stay as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    /// The caller lacks a permission: `roles:grant`, or one that the role holds or, when a role is taken, that the
-    /// account has.
+    /// The caller lacks a permission: `roles:grant`, one that the role holds or, when a role is taken, that the account
+    /// has; or has neither the role nor `roles:write`. Whoever may not look at roles gets the same for one that is not
+    /// there.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     /// There is no such account.
@@ -43,6 +45,9 @@ pub enum GrantError {
     /// The account has to change its password first: somebody else chose it, or knows it, and would be given the role too.
     #[error("the account has to change its password first")]
     PasswordPending,
+    /// The account has as many roles as an account can have.
+    #[error("too many: an account has at most 100 roles")]
+    TooMany,
     /// It is the last active account with the role `admin`.
     #[error("this is the last administrator")]
     LastHolder,
@@ -53,7 +58,7 @@ pub enum GrantError {
 
 impl Access {
     /// Gives a role to an account; whether it had not got it before. Links to choose a password stop working. Needs
-    /// `roles:grant`, and whatever the role holds.
+    /// `roles:grant`, whatever the role holds, and the role itself or `roles:write`: others decide by its name alone.
     pub async fn grant(&self, cmd: GrantRole) -> Result<bool, GrantError> {
         let act = self.grant_act(&cmd, Action::GrantRole);
         let granted = self.try_grant(&cmd, act.clone()).await;
@@ -63,16 +68,14 @@ impl Access {
     async fn try_grant(&self, cmd: &GrantRole, act: AuditEntry) -> Result<bool, GrantError> {
         let now = act.at;
         let mut tx = self.begin_grant(cmd).await?;
-        let makes_admin = cmd.role.as_str() == RoleName::ADMIN;
-        if makes_admin {
-            // Whoever sets the service up at this moment comes before, or finds the door closed.
-            tx.roles().held_without(&cmd.role, cmd.user).await?;
-        }
+        // Whoever changes the role at this moment comes before, and then it is judged as it is from now on; or sees that it
+        // is held. So whoever sets the service up comes before, or finds the door closed.
+        tx.roles().held_without(&cmd.role, cmd.user).await?;
         if tx.users().by_id(cmd.user).await?.is_none() {
             return Err(GrantError::NotFound);
         }
-        let role = tx.roles().by_name(&cmd.role).await?.ok_or(GrantError::UnknownRole)?;
-        cmd.caller.require_all(&role.permissions)?;
+        let role = tx.roles().by_name(&cmd.role).await?;
+        for_caller(&cmd.caller, role, may_give)?.ok_or(GrantError::UnknownRole)?;
         if !tx.roles().grant(cmd.user, &cmd.role, now).await? {
             return Ok(false);
         }
@@ -80,15 +83,18 @@ impl Access {
         if tx.users().by_id(cmd.user).await?.ok_or(GrantError::NotFound)?.must_change_password {
             return Err(GrantError::PasswordPending);
         }
-        if makes_admin {
+        if tx.roles().of(cmd.user).await?.len() > Role::PER_ACCOUNT_MAX {
+            return Err(GrantError::TooMany);
+        }
+        if cmd.role.as_str() == RoleName::ADMIN {
             tx.one_time_tokens().clear(Purpose::Setup).await?;
         }
-        self.commit_roles(tx, cmd, act).await?;
+        self.commit_roles(tx, cmd, act, Vec::new()).await?;
         Ok(true)
     }
 
-    /// Takes a role from an account; whether it had it. Needs `roles:grant`, whatever the role holds, and whatever the
-    /// account may do: nobody disarms somebody mightier.
+    /// Takes a role from an account; whether it had it. Wherever the account acts as somebody else, that ends. Needs what
+    /// [`Access::grant`] needs, and whatever the account may do: nobody disarms somebody mightier.
     pub async fn withdraw(&self, cmd: GrantRole) -> Result<bool, GrantError> {
         let act = self.grant_act(&cmd, Action::WithdrawRole);
         let withdrawn = self.try_withdraw(&cmd, act.clone()).await;
@@ -102,8 +108,8 @@ impl Access {
         // Asked before anything else: of two who take the role from each other, the second sees what the first did.
         let is_last = is_admin && !tx.roles().held_without(&cmd.role, cmd.user).await?;
         let standing = standing_in(&mut *tx, cmd.user).await?.ok_or(GrantError::NotFound)?;
-        let role = tx.roles().by_name(&cmd.role).await?.ok_or(GrantError::UnknownRole)?;
-        cmd.caller.require_all(&role.permissions)?;
+        let role = tx.roles().by_name(&cmd.role).await?;
+        for_caller(&cmd.caller, role, may_give)?.ok_or(GrantError::UnknownRole)?;
         cmd.caller.require_all(&standing.permissions)?;
         if is_last && standing.status == UserStatus::Active && standing.roles.contains(&cmd.role) {
             return Err(GrantError::LastHolder);
@@ -111,7 +117,10 @@ impl Access {
         if !tx.roles().withdraw(cmd.user, &cmd.role, now).await? {
             return Ok(false);
         }
-        self.commit_roles(tx, cmd, act).await?;
+        let acting = EndActing { user: cmd.user, at: now, actor: &cmd.caller.actor(), origin: &cmd.origin };
+        let ended = acting.run(&mut *tx, &self.sessions, &*self.random).await?;
+        self.commit_roles(tx, cmd, act, ended.effects).await?;
+        self.revocations.remember(&ended.revocations, now);
         Ok(true)
     }
 
@@ -127,12 +136,20 @@ impl Access {
         Ok(self.store.begin().await?)
     }
 
-    /// Makes it true and tells which roles the account has from now on.
-    async fn commit_roles(&self, mut tx: Box<dyn Tx>, cmd: &GrantRole, act: AuditEntry) -> Result<(), StoreError> {
+    /// Makes it true and tells which roles the account has from now on, and then of `more`.
+    async fn commit_roles(
+        &self,
+        mut tx: Box<dyn Tx>,
+        cmd: &GrantRole,
+        act: AuditEntry,
+        more: Vec<Effect>,
+    ) -> Result<(), StoreError> {
         let (now, user_id) = (act.at, cmd.user);
         let roles = with_user(tx.roles().of(user_id).await?);
         tx.audit().append(act).await?;
-        tx.commit(now, vec![Effect::publish(Event::UserRolesChanged { user_id, roles }, &cmd.origin)]).await?;
+        let mut effects = vec![Effect::publish(Event::UserRolesChanged { user_id, roles }, &cmd.origin)];
+        effects.extend(more);
+        tx.commit(now, effects).await?;
         self.known.forget();
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::ports::limits::Quota;
 use crate::ports::store::{Effect, StoreError, Tx};
 
 use super::key_rules::{
-    check_end, check_name, check_networks, check_permissions, check_roles, key_in, live_key_in, may_have,
+    check_end, check_name, check_networks, check_permissions, check_roles, key_in, live_key_in, may_have, usable_key_in,
 };
 use super::{Access, ApiKey, ApiKeyError, Asked, KeyQuery, KeyText, KeyUsage, NewApiKey, Permissions, RoleName};
 
@@ -23,7 +23,8 @@ use super::{Access, ApiKey, ApiKeyError, Asked, KeyQuery, KeyText, KeyUsage, New
 pub enum ApiKeyScope {
     /// The caller's own: for a user who is signed in, and not for somebody who acts as them.
     Own,
-    /// Everybody's: needs `api-keys:read`, or `api-keys:write` and the rights of the key's owner.
+    /// Everybody's: needs `api-keys:read`, or `api-keys:write` and the rights of the key's owner; to change or rotate it,
+    /// also all permissions and roles of the key.
     All,
 }
 
@@ -40,7 +41,7 @@ pub struct UpdateApiKey {
     pub name: Option<String>,
     /// What it may do.
     pub permissions: Option<Permissions>,
-    /// The roles whose permissions it has besides.
+    /// The roles that it has besides, with what they hold: of those that its owner has.
     pub roles: Option<Vec<RoleName>>,
     /// The networks that it may be used from.
     pub networks: Option<Vec<IpNet>>,
@@ -131,7 +132,7 @@ impl Access {
         let networks = cmd.networks.as_deref().map(check_networks).transpose()?;
 
         let mut tx = self.store.begin().await?;
-        let (old, usage, owner) = live_key_in(&mut *tx, &cmd.caller, cmd.id, reach, now).await?;
+        let (old, usage, owner) = usable_key_in(&mut *tx, &cmd.caller, cmd.id, reach, now).await?;
         if cmd.version.is_some_and(|version| version != old.version) {
             return Err(ApiKeyError::Conflict);
         }
@@ -170,7 +171,7 @@ impl Access {
         let until = now.plus(cmd.overlap.min(Self::LONGEST_OVERLAP));
 
         let mut tx = self.store.begin().await?;
-        let (old, _, _) = live_key_in(&mut *tx, &cmd.caller, cmd.id, reach, now).await?;
+        let (old, _, _) = usable_key_in(&mut *tx, &cmd.caller, cmd.id, reach, now).await?;
         let previous = (until > now).then_some((old.secret, until));
         let event = Event::ApiKeyRotated { user_id: old.owner, api_key_id: old.id };
         let key = ApiKey { secret, previous, updated_at: now, ..old };

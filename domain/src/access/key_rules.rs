@@ -4,14 +4,14 @@ use ipnet::IpNet;
 
 use crate::Timestamp;
 use crate::audit::{AuditEntry, Refusal};
-use crate::caller::Caller;
+use crate::caller::{Caller, Forbidden};
 use crate::ids::{ApiKeyId, UserId};
 use crate::plain_text::is_name;
 use crate::ports::store::{StoreError, Tx};
 
 use super::standing::allowed_by;
 use super::{
-    Access, ApiKey, ApiKeyError, ApiKeyScope, Asked, KeyUsage, Permissions, Role, RoleName, Standing, standing_in,
+    Access, ApiKey, ApiKeyError, ApiKeyScope, Asked, KeyUsage, Permission, Permissions, RoleName, Standing, standing_in,
 };
 
 impl Access {
@@ -59,7 +59,9 @@ impl Access {
         outcome: Result<T, ApiKeyError>,
         act: AuditEntry,
     ) -> Result<T, ApiKeyError> {
-        if matches!(outcome, Err(ApiKeyError::Forbidden(_) | ApiKeyError::NotASession | ApiKeyError::BeyondOwner(_))) {
+        use ApiKeyError::{BeyondOwner, Forbidden, NotASession, RoleNotHeld};
+        let lacks = |why: &_| matches!(why, Forbidden(_) | NotASession | BeyondOwner(_) | RoleNotHeld(_));
+        if outcome.as_ref().is_err_and(lacks) {
             self.note(act, Refusal::NotPermitted).await?;
         }
         outcome
@@ -99,7 +101,24 @@ pub(super) async fn live_key_in(
     Ok((key, usage, owner))
 }
 
-/// Refuses rights that the owner of a key has not, or the caller.
+/// The same, for whoever goes on with the key: they get all that it ever holds, also what its owner has lost and may get
+/// again.
+pub(super) async fn usable_key_in(
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    id: ApiKeyId,
+    reach: Option<UserId>,
+    now: Timestamp,
+) -> Result<(ApiKey, KeyUsage, Standing), ApiKeyError> {
+    let found = live_key_in(tx, caller, id, reach, now).await?;
+    if reach.is_none() {
+        may_have_all(tx, caller, &found.0.permissions, &found.0.roles).await?;
+    }
+    Ok(found)
+}
+
+/// Refuses rights and roles that the owner of a key has not, or the caller. A role that is not there is told from one that
+/// the owner has not only to whoever may look at roles.
 pub(super) async fn may_have(
     tx: &mut dyn Tx,
     caller: &Caller,
@@ -107,18 +126,31 @@ pub(super) async fn may_have(
     permissions: &Permissions,
     names: &[RoleName],
 ) -> Result<(), ApiKeyError> {
-    let mut wanted = permissions.clone();
-    if !names.is_empty() {
-        let roles: Vec<Role> = tx.roles().all().await?;
-        if let Some(unknown) = names.iter().find(|name| !roles.iter().any(|role| role.name == **name)) {
-            return Err(ApiKeyError::UnknownRole(unknown.clone()));
-        }
-        wanted.extend(&allowed_by(names, &roles));
+    if let Some(name) = names.iter().find(|name| !owner.roles.contains(name)) {
+        let is_told = caller.may(Asked::RolesRead) && tx.roles().by_name(name).await?.is_none();
+        let name = name.clone();
+        return Err(if is_told { ApiKeyError::UnknownRole(name) } else { ApiKeyError::RoleNotHeld(name) });
     }
-    if let Some(beyond) = wanted.iter().find(|permission| !owner.permissions.allow(permission)) {
+    if let Some(beyond) = permissions.iter().find(|permission| !owner.permissions.allow(permission)) {
         return Err(ApiKeyError::BeyondOwner(beyond.clone()));
     }
-    Ok(caller.require_all(&wanted)?)
+    may_have_all(tx, caller, permissions, names).await
+}
+
+/// Refuses a caller who has not these permissions and roles, and what the roles hold.
+async fn may_have_all(
+    tx: &mut dyn Tx,
+    caller: &Caller,
+    permissions: &Permissions,
+    names: &[RoleName],
+) -> Result<(), ApiKeyError> {
+    let everything = Permission::everything();
+    // Others decide by the names of roles: what they hold says not all.
+    if !caller.permissions.allow(&everything) && names.iter().any(|name| !caller.roles.contains(name)) {
+        return Err(Forbidden(everything).into());
+    }
+    let roles = if names.is_empty() { Vec::new() } else { tx.roles().all().await? };
+    Ok(caller.require_all(&Permissions::union([permissions, &allowed_by(names, &roles)]))?)
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), ApiKeyError> {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::Timestamp;
 use crate::ids::{ApiKeyId, UserId};
+use crate::secret::SecretDigest;
 
-use super::{KeyInUse, Permissions, Standing};
+use super::{KeyInUse, Permissions, Role, RoleName, Standing};
 
 /// How long it counts.
 const FRESH: Duration = Duration::from_millis(250);
@@ -28,6 +29,10 @@ struct Seen {
     forgotten: u64,
     standings: HashMap<UserId, (Timestamp, Standing)>,
     keys: HashMap<ApiKeyId, (Timestamp, Arc<KeyStanding>)>,
+    roles: Option<(Timestamp, Arc<[Role]>)>,
+    /// The secrets of API keys that were good when they were last looked up, however long ago. Nobody gets in by that: it
+    /// tells those who come back from those who guess.
+    proofs: HashMap<SecretDigest, (Timestamp, ())>,
 }
 
 /// What an API key may do at a moment.
@@ -36,6 +41,8 @@ pub(super) struct KeyStanding {
     pub(super) found: KeyInUse,
     /// What the key holds and its owner may do.
     pub(super) permissions: Permissions,
+    /// The roles that the key and its owner have.
+    pub(super) roles: Vec<RoleName>,
 }
 
 /// When a look at the store began: what it found is remembered only if nothing was forgotten meanwhile.
@@ -50,7 +57,8 @@ impl Known {
     pub(crate) fn forget(&self) {
         let mut seen = self.seen();
         let forgotten = seen.forgotten.wrapping_add(1);
-        *seen = Seen { forgotten, ..Seen::default() };
+        let proofs = std::mem::take(&mut seen.proofs);
+        *seen = Seen { forgotten, proofs, ..Seen::default() };
     }
 
     /// Begins a look at the store.
@@ -64,6 +72,20 @@ impl Known {
 
     pub(super) fn key(&self, id: ApiKeyId, now: Timestamp) -> Option<Arc<KeyStanding>> {
         fresh(&self.seen().keys, &id, now)
+    }
+
+    /// All roles, and a look that is as old as they are: what is made of them is no younger.
+    pub(super) fn roles(&self, look: Look) -> Option<(Look, Arc<[Role]>)> {
+        let seen = self.seen();
+        let (at, roles) = seen.roles.as_ref().filter(|(at, _)| is_fresh(*at, look.at))?;
+        (seen.forgotten == look.forgotten).then(|| (Look { at: *at, ..look }, roles.clone()))
+    }
+
+    pub(super) fn note_roles(&self, look: Look, roles: Arc<[Role]>) {
+        let mut seen = self.seen();
+        if seen.forgotten == look.forgotten {
+            seen.roles = Some((look.at, roles));
+        }
     }
 
     pub(super) fn note_standing(&self, look: Look, user: UserId, standing: Standing) {
@@ -80,6 +102,21 @@ impl Known {
         }
     }
 
+    /// Whether the key with this secret was good when it was last looked up.
+    pub(super) fn was_proved(&self, secret: &SecretDigest) -> bool {
+        self.seen().proofs.contains_key(secret)
+    }
+
+    /// Remembers whether the key with this secret is good.
+    pub(super) fn note_proof(&self, secret: &SecretDigest, now: Timestamp, good: bool) {
+        let proofs = &mut self.seen().proofs;
+        if good {
+            note(proofs, now, *secret, ());
+        } else {
+            proofs.remove(secret);
+        }
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +125,11 @@ impl Known {
 /// What is remembered and not older than a moment. A clock that was set back makes nothing fresh.
 fn fresh<K: Eq + Hash, V: Clone>(seen: &HashMap<K, (Timestamp, V)>, key: &K, now: Timestamp) -> Option<V> {
     let (at, value) = seen.get(key)?;
-    (*at <= now && now.since(*at) < FRESH).then(|| value.clone())
+    is_fresh(*at, now).then(|| value.clone())
+}
+
+fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.since(at) < FRESH
 }
 
 /// Remembers it; when there is no room, the older half goes.
@@ -135,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn who_came_before_is_known_whatever_changes_and_until_their_secret_is_no_good() {
+        let (known, secret) = (Known::default(), SecretDigest([1; 32]));
+        assert!(!known.was_proved(&secret));
+        known.note_proof(&secret, at(0), true);
+        known.forget();
+        assert!(known.was_proved(&secret) && !known.was_proved(&SecretDigest([2; 32])));
+        known.note_proof(&secret, at(1), false);
+        assert!(!known.was_proved(&secret));
+    }
+
+    #[test]
     fn what_was_looked_up_before_a_change_is_not_remembered_after_it() {
         let known = Known::default();
         let user = UserId::from_uuid(uuid::Uuid::nil());
@@ -149,5 +201,19 @@ mod tests {
         assert!(known.standing(user, at(0)).is_none());
         known.note_standing(known.look(at(0)), user, standing);
         assert!(known.standing(user, at(0)).is_some());
+    }
+    #[test]
+    fn what_is_made_of_remembered_roles_is_as_old_as_they_are() {
+        let known = Known::default();
+        assert!(known.roles(known.look(at(0))).is_none());
+        let early = known.look(at(0));
+        known.note_roles(early, Arc::new([]));
+        let (look, _) = known.roles(known.look(at(249))).expect("they are fresh");
+        assert_eq!(look.at, at(0));
+        assert!(known.roles(known.look(at(250))).is_none());
+        known.forget();
+        assert!(known.roles(known.look(at(1))).is_none() && known.roles(early).is_none());
+        known.note_roles(early, Arc::new([]));
+        assert!(known.roles(known.look(at(1))).is_none(), "they were read before the change");
     }
 }

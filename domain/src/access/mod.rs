@@ -3,6 +3,7 @@
 mod api_key;
 mod create_key;
 mod define;
+mod giving;
 mod grant;
 mod key_change;
 mod key_rules;
@@ -27,10 +28,12 @@ use crate::origin::Origin;
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::Mac;
 use crate::ports::store::{Store, StoreError};
+use crate::sessions::{KnownRevocations, SessionPolicy};
 
 pub use api_key::{ApiKey, KeyInUse, KeyUsage};
 pub use create_key::{ApiKeyError, CreateApiKey, NewApiKey};
 pub use define::{DefineRole, PermissionView, RoleError};
+pub(crate) use giving::{for_caller, may_give};
 pub use grant::{GrantError, GrantRole};
 pub use key_change::{ApiKeyScope, RotateApiKey, UpdateApiKey};
 pub use key_text::{KeyText, NotAnApiKey};
@@ -38,11 +41,11 @@ pub use known::Known;
 pub use one_time::{OneTimeToken, Purpose};
 pub use permission::{Asked, NotAPermission, Permission, Permissions};
 pub use query::KeyQuery;
+pub(crate) use query::keys_of;
 pub use reconcile::{Change, ReconcileError, Reconciled, RoleDraft};
-pub use resolve::ResolveError;
+pub use resolve::{Recognized, ResolveError};
 pub use role::{NotARoleName, Role, RoleName};
 pub use standing::Standing;
-pub(crate) use query::keys_of;
 pub(crate) use standing::{standing_in, with_user};
 
 /// What can be done about access: roles ([`roles`](Access::roles), [`role`](Access::role),
@@ -51,8 +54,9 @@ pub(crate) use standing::{standing_in, with_user};
 /// [`seed`](Access::seed), [`reconcile`](Access::reconcile)), API keys ([`create_key`](Access::create_key),
 /// [`keys`](Access::keys), [`key`](Access::key), [`calling_key`](Access::calling_key),
 /// [`update_key`](Access::update_key), [`rotate_key`](Access::rotate_key), [`revoke_key`](Access::revoke_key)), and who
-/// calls ([`resolve_token`](Access::resolve_token), [`resolve_key`](Access::resolve_key),
-/// [`standing`](Access::standing), [`recent_standing`](Access::recent_standing), [`roles_now`](Access::roles_now)).
+/// calls ([`resolve_token`](Access::resolve_token), [`recent_caller`](Access::recent_caller),
+/// [`recognize_key`](Access::recognize_key), [`resolve_key`](Access::resolve_key), [`check_key`](Access::check_key),
+/// [`standing`](Access::standing), [`recent_standing`](Access::recent_standing)).
 ///
 /// Nobody gives, defines or creates what they lack themselves. [`flush_usage`](Access::flush_usage) and
 /// [`purge`](Access::purge) are called again and again by the composition root.
@@ -64,12 +68,15 @@ pub struct Access {
     random: Arc<dyn Randomness>,
     first_party: String,
     known: Arc<Known>,
+    revocations: Arc<KnownRevocations>,
+    sessions: SessionPolicy,
     usage: usage::Counter,
 }
 
 impl Access {
     /// The capability over its ports; `first_party` is the client whose sessions may do all that their user may, `known`
     /// what every capability that changes access forgets.
+    #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
     pub fn new(
         store: Arc<dyn Store>,
         mac: Arc<dyn Mac>,
@@ -78,9 +85,11 @@ impl Access {
         random: Arc<dyn Randomness>,
         first_party: String,
         known: Arc<Known>,
+        revocations: Arc<KnownRevocations>,
+        sessions: SessionPolicy,
     ) -> Self {
         let usage = usage::Counter::default();
-        Self { store, mac, clients, clock, random, first_party, known, usage }
+        Self { store, mac, clients, clock, random, first_party, known, revocations, sessions, usage }
     }
 }
 

@@ -51,13 +51,15 @@ impl Permission {
         (self.resource == ALL || self.resource == other.resource) && (self.action == ALL || self.action == other.action)
     }
 
-    /// What both allow; `None` when that is nothing.
-    pub fn common(&self, other: &Self) -> Option<Self> {
-        let word = |a: &str, b: &str| match (a, b) {
-            (ALL, other) | (other, ALL) => Some(other.to_owned()),
-            (a, b) => (a == b).then(|| a.to_owned()),
-        };
-        Some(Self { resource: word(&self.resource, &other.resource)?, action: word(&self.action, &other.action)? })
+    /// `*:*`.
+    pub(super) fn everything() -> Self {
+        Self { resource: ALL.to_owned(), action: ALL.to_owned() }
+    }
+
+    /// What can cover it, besides itself.
+    fn covering(&self) -> [Self; 3] {
+        let of = |resource: &str, action: &str| Self { resource: resource.to_owned(), action: action.to_owned() };
+        [of(ALL, ALL), of(&self.resource, ALL), of(ALL, &self.action)]
     }
 }
 
@@ -94,10 +96,19 @@ impl From<Permission> for String {
 #[serde(transparent)]
 pub struct Permissions(BTreeSet<Permission>);
 
+/// Those that no other one covers.
+fn shortest(all: BTreeSet<&Permission>) -> Permissions {
+    let is_covered = |one: &Permission| one.covering().iter().any(|wider| wider != one && all.contains(wider));
+    Permissions(all.iter().filter(|one| !is_covered(one)).map(|one| (*one).clone()).collect())
+}
+
 impl Permissions {
+    /// The most permissions that come of resources that meet actions.
+    const CROSSED_MAX: usize = 10_000;
+
     /// Everything: `*:*`.
     pub fn all() -> Self {
-        Self::from_iter([Permission { resource: ALL.to_owned(), action: ALL.to_owned() }])
+        Self::from_iter([Permission::everything()])
     }
 
     /// Reading, of everything: `*:read`.
@@ -105,9 +116,14 @@ impl Permissions {
         Self::from_iter([Permission { resource: ALL.to_owned(), action: "read".to_owned() }])
     }
 
+    /// What any of these sets allow, in the fewest words.
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        shortest(sets.into_iter().flat_map(Self::iter).collect())
+    }
+
     /// Whether it allows what `permission` names.
     pub fn allow(&self, permission: &Permission) -> bool {
-        self.0.iter().any(|own| own.covers(permission))
+        self.0.contains(permission) || permission.covering().iter().any(|wider| self.0.contains(wider))
     }
 
     /// Whether it allows everything that `others` allow, judged one by one.
@@ -115,17 +131,31 @@ impl Permissions {
         others.0.iter().all(|other| self.allow(other))
     }
 
-    /// What both allow.
+    /// What both allow. Sets in which very many resources and very many actions meet have less in common than that: so
+    /// much work it is not worth.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {
-        self.0.iter().flat_map(|a| other.0.iter().filter_map(|b| a.common(b))).collect()
+        let of_both = |a: &Self, b: &Self| a.0.iter().filter(|one| b.allow(one)).cloned().collect::<BTreeSet<_>>();
+        let mut common = of_both(self, other);
+        common.extend(of_both(other, self));
+        common.extend(self.crossed(other).chain(other.crossed(self)).take(Self::CROSSED_MAX));
+        Self(common)
+    }
+
+    /// What all actions of a resource have in common with an action on all resources.
+    fn crossed(&self, other: &Self) -> impl Iterator<Item = Permission> {
+        let resources = self.0.iter().filter(|one| one.resource != ALL && one.action == ALL);
+        // In alphabetical order `*` comes first.
+        let actions = || other.0.iter().take_while(|one| one.resource == ALL).filter(|one| one.action != ALL);
+        resources.flat_map(move |one| {
+            actions().map(|other| Permission { resource: one.resource.clone(), action: other.action.clone() })
+        })
     }
 
     /// The same in fewer words: without those that another one covers.
     #[must_use]
     pub fn shortest(&self) -> Self {
-        let is_covered = |one: &Permission| self.0.iter().any(|other| other != one && other.covers(one));
-        self.0.iter().filter(|one| !is_covered(one)).cloned().collect()
+        Self::union([self])
     }
 
     /// Adds what others allow.
@@ -257,6 +287,38 @@ mod tests {
         assert_eq!(of(&["users:*", "audit:read"]).common(&of(&["*:read"])), of(&["users:read", "audit:read"]));
         assert_eq!(of(&["*:*"]).common(&of(&["users:*"])), of(&["users:*"]));
         assert_eq!(of(&["users:read"]).common(&of(&["users:write"])), of(&[]));
+        assert_eq!(of(&["users:*"]).common(&of(&["*:read", "*:write", "audit:*"])), of(&["users:read", "users:write"]));
+        // All sets of these against each other: whatever one asks for, both allow it or what they have in common does not.
+        let some = ["a:b", "a:c", "a:*", "*:b", "*:c", "*:*"];
+        let set = |bits: usize| (0..some.len()).filter(|bit| bits >> bit & 1 == 1).map(|bit| some[bit]);
+        let sets: Vec<_> = (0..1 << some.len()).map(|bits| of(&set(bits).collect::<Vec<_>>())).collect();
+        let asked = of(&["a:b", "a:c", "a:z", "d:b", "d:z", "z:b", "z:z", "a:*", "z:*", "*:b", "*:z", "*:*"]);
+        for (a, b) in sets.iter().flat_map(|a| sets.iter().map(move |b| (a, b))) {
+            let common = a.common(b);
+            for one in asked.iter() {
+                assert_eq!(common.allow(one), a.allow(one) && b.allow(one), "{one}: {a:?} and {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a109_sets_of_very_many_permissions_are_joined_and_cut_in_bounded_work() {
+        let many = |of: &dyn Fn(usize) -> String| -> Vec<Permissions> {
+            let role = |role| (0..200).map(|one| of(role * 200 + one).parse().expect("a permission")).collect();
+            (0..100).map(role).collect()
+        };
+        let resources = Permissions::union(&many(&|number| format!("r{number}:*")));
+        let actions = Permissions::union(&many(&|number| format!("*:a{number}")));
+        let exact = Permissions::union(&many(&|number| format!("r{number}:a{number}")));
+        assert_eq!((resources.iter().len(), actions.iter().len(), exact.iter().len()), (20_000, 20_000, 20_000));
+        assert_eq!(resources.common(&exact), exact);
+        assert_eq!(exact.common(&actions), exact);
+        assert!(resources.cover(&exact) && !exact.cover(&resources));
+        // Four hundred million in common, of which some are left out: never is more allowed.
+        let crossed = resources.common(&actions);
+        assert_eq!(crossed.iter().len(), Permissions::CROSSED_MAX);
+        assert!(resources.cover(&crossed) && actions.cover(&crossed));
+        assert_eq!(Permissions::union([&resources, &Permissions::all(), &exact]), Permissions::all());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{Failure, Timestamp};
 
 use super::known::KeyStanding;
 use super::standing::{allowed_by, standing_in};
-use super::{Access, Asked, KeyText, Permissions, Standing};
+use super::{Access, Asked, KeyInUse, KeyText, Permissions, Role, Standing};
 
 /// Tags of API keys are for nothing else.
 const PURPOSE: &str = "api key";
@@ -32,6 +32,17 @@ pub enum ResolveError {
     Failure(#[from] Failure),
 }
 
+/// What this replica knows of an API key that is presented, without asking the store.
+#[derive(Debug)]
+pub enum Recognized {
+    /// It is the right one, looked up a moment ago: this is the answer, and if it is a caller the use is counted.
+    Known(Result<Box<Caller>, ResolveError>),
+    /// It was the right one when it was last looked up.
+    Before,
+    /// Nothing: whoever presents it may be guessing.
+    Stranger,
+}
+
 impl Access {
     /// The caller behind an access token that was [identified](crate::tokens::Tokens::identify), with what they may do at
     /// this moment. A user may do what their roles allow; with a token of another client than the first party only as far
@@ -42,18 +53,42 @@ impl Access {
         let mut tx = self.store.begin().await?;
         let standing = standing_in(&mut *tx, session.user).await?;
         let actor = match session.impersonation {
-            Some(impersonation) => Some((impersonation, standing_in(&mut *tx, impersonation.by).await?)),
+            Some(impersonation) => standing_in(&mut *tx, impersonation.by).await?,
             None => None,
         };
         drop(tx);
+        self.in_session(session, standing, actor)
+    }
+
+    /// The same for the session of a user, from what is not older than a quarter of a second: for those who ask at each
+    /// request.
+    pub async fn recent_caller(&self, session: UserSession) -> Result<Caller, ResolveError> {
+        let standing = self.recent_standing(session.user).await?;
+        let actor = match session.impersonation {
+            Some(impersonation) => self.recent_standing(impersonation.by).await?,
+            None => None,
+        };
+        self.in_session(session, standing, actor)
+    }
+
+    /// Whoever calls in a session; `actor` is what whoever acts as its user may do.
+    fn in_session(
+        &self,
+        session: UserSession,
+        standing: Option<Standing>,
+        actor: Option<Standing>,
+    ) -> Result<Caller, ResolveError> {
         let Standing { mut roles, mut permissions, .. } = active(standing)?;
         if session.client_id != self.first_party {
-            permissions = permissions.common(&claims.scope.permissions());
+            permissions = permissions.common(&session.scope.permissions());
             // A role would say more than the scope lets this client do.
             roles.clear();
         }
-        if let Some((impersonation, actor)) = actor {
-            permissions = as_somebody_else(&permissions, impersonation, &active(actor)?)?;
+        if let Some(impersonation) = session.impersonation {
+            let actor = active(actor)?;
+            permissions = as_somebody_else(&permissions, impersonation, &actor)?;
+            // Others take a role for what they like: only one that both have says nothing too much.
+            roles.retain(|role| actor.roles.contains(role));
         }
         Ok(Caller { identity: Identity::User(session), permissions, roles })
     }
@@ -73,40 +108,68 @@ impl Access {
     /// The caller behind an API key, with what it may do at this moment: what the key holds and its owner may do. What it
     /// knows of the key is not older than a quarter of a second. A use that is granted is counted.
     pub async fn resolve_key(&self, presented: &str, origin: &Origin) -> Result<Caller, ResolveError> {
+        let caller = self.check_key(presented, origin).await?;
+        self.count_use(&caller);
+        Ok(caller)
+    }
+
+    /// The same, and no use: for a caller who was let in already.
+    pub async fn check_key(&self, presented: &str, origin: &Origin) -> Result<Caller, ResolveError> {
         let Ok(text) = KeyText::parse(presented) else { return Err(ResolveError::Unauthenticated) };
         let now = self.clock.now();
         let digest = self.key_digest(text.id, &text.secret);
-        // Only what proves the key is answered from memory: a wrong secret costs what an unknown id costs.
-        let known = self.known.key(text.id, now).filter(|known| known.found.key.is_proved_by(&digest, now));
-        let known = match known {
-            Some(known) => known,
-            None => self.look_up(text.id, now).await?.ok_or(ResolveError::Unauthenticated)?,
-        };
-        let (key, owner) = (&known.found.key, known.found.owner_status);
-        if !key.is_proved_by(&digest, now) || !key.is_live(now) || owner != UserStatus::Active {
-            return Err(ResolveError::Unauthenticated);
+        if let Some(known) = self.proved_key(text.id, &digest, now) {
+            return known.caller(origin, now);
         }
-        if !key.is_allowed_from(origin.ip) {
-            return Err(ResolveError::AddressNotAllowed);
-        }
-        self.usage.count(key.id, now);
-        let identity = Identity::ApiKey { id: key.id, owner: key.owner, quota: key.quota, expires_at: key.expires_at };
-        Ok(Caller { identity, permissions: known.permissions.clone(), roles: key.roles.clone() })
+        let found = self.look_up(text.id, &digest, now).await?;
+        let outcome = found.ok_or(ResolveError::Unauthenticated).and_then(|found| found.caller(origin, now));
+        // Whoever holds a key that is good, and uses it from the wrong place, is not guessing.
+        self.known.note_proof(&digest, now, !matches!(outcome, Err(ResolveError::Unauthenticated)));
+        outcome
     }
 
-    /// What the store says of a key. The roles are read also when there is none: both answers take the same work.
-    async fn look_up(&self, id: ApiKeyId, now: Timestamp) -> Result<Option<Arc<KeyStanding>>, StoreError> {
+    /// What is known of a key that is presented. It asks no store: what is no [`Recognized::Known`] costs a look at it.
+    pub fn recognize_key(&self, presented: &str, origin: &Origin) -> Recognized {
+        let Ok(text) = KeyText::parse(presented) else { return Recognized::Stranger };
+        let now = self.clock.now();
+        let digest = self.key_digest(text.id, &text.secret);
+        match self.proved_key(text.id, &digest, now) {
+            Some(known) => Recognized::Known(known.caller(origin, now).map(|caller| {
+                self.count_use(&caller);
+                Box::new(caller)
+            })),
+            None if self.known.was_proved(&digest) => Recognized::Before,
+            None => Recognized::Stranger,
+        }
+    }
+
+    /// What was looked up a moment ago of a key that this digest proves. A wrong secret costs what an unknown id costs:
+    /// nothing is answered from memory.
+    fn proved_key(&self, id: ApiKeyId, digest: &SecretDigest, now: Timestamp) -> Option<Arc<KeyStanding>> {
+        self.known.key(id, now).filter(|known| known.found.key.is_proved_by(digest, now))
+    }
+
+    fn count_use(&self, caller: &Caller) {
+        if let Identity::ApiKey { id, .. } = caller.identity {
+            self.usage.count(id, self.clock.now());
+        }
+    }
+
+    /// What the store says of a key that this digest proves. The roles are read also when there is none: all answers take
+    /// the same work.
+    async fn look_up(
+        &self,
+        id: ApiKeyId,
+        digest: &SecretDigest,
+        now: Timestamp,
+    ) -> Result<Option<Arc<KeyStanding>>, StoreError> {
         let look = self.known.look(now);
         let mut tx = self.store.begin().await?;
         let found = tx.api_keys().in_use(id).await?;
-        let roles = tx.roles().all().await?;
+        let (look, roles) = self.recent_roles(&mut *tx, look).await?;
         drop(tx);
-        Ok(found.map(|found| {
-            let mut permissions = found.key.permissions.clone();
-            permissions.extend(&allowed_by(&found.key.roles, &roles));
-            let owner = Standing::new(found.owner_status, found.owner_roles.clone(), &roles);
-            let permissions = permissions.common(&owner.permissions);
-            let known = Arc::new(KeyStanding { found, permissions });
+        Ok(found.filter(|found| found.key.is_proved_by(digest, now)).map(|found| {
+            let known = Arc::new(KeyStanding::new(found, &roles));
             self.known.note_key(look, id, known.clone());
             known
         }))
@@ -115,6 +178,30 @@ impl Access {
     pub(super) fn key_digest(&self, id: ApiKeyId, secret: &SecretString) -> SecretDigest {
         let message = zeroize::Zeroizing::new([id.as_uuid().as_bytes(), secret.expose().as_bytes()].concat());
         SecretDigest(self.mac.tag(PURPOSE, &message))
+    }
+}
+
+impl KeyStanding {
+    /// Of a key, when `roles` are all there are: of its roles those count that its owner has, and of what it holds then
+    /// what its owner may do.
+    fn new(found: KeyInUse, roles: &[Role]) -> Self {
+        let owner = Standing::new(found.owner_status, found.owner_roles.clone(), roles);
+        let names: Vec<_> = found.key.roles.iter().filter(|role| owner.roles.contains(role)).cloned().collect();
+        let held = Permissions::union([&found.key.permissions, &allowed_by(&names, roles)]);
+        Self { permissions: held.common(&owner.permissions), roles: names, found }
+    }
+
+    /// The caller behind the key, when it was proved.
+    fn caller(&self, origin: &Origin, now: Timestamp) -> Result<Caller, ResolveError> {
+        let (key, owner) = (&self.found.key, self.found.owner_status);
+        if !key.is_live(now) || owner != UserStatus::Active {
+            return Err(ResolveError::Unauthenticated);
+        }
+        if !key.is_allowed_from(origin.ip) {
+            return Err(ResolveError::AddressNotAllowed);
+        }
+        let identity = Identity::ApiKey { id: key.id, owner: key.owner, quota: key.quota, expires_at: key.expires_at };
+        Ok(Caller { identity, permissions: self.permissions.clone(), roles: self.roles.clone() })
     }
 }
 

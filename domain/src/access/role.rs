@@ -115,4 +115,6 @@ impl Role {
     pub const PERMISSIONS_MAX: usize = 200;
     /// The most roles there can be.
     pub const ROLES_MAX: usize = 500;
+    /// The most roles that can be granted to an account.
+    pub const PER_ACCOUNT_MAX: usize = 100;
 }

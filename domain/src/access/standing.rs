@@ -1,11 +1,14 @@
 //! What an account is and may do at a moment.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::Failure;
 use crate::accounts::UserStatus;
-use crate::caller::UserSession;
 use crate::ids::UserId;
 use crate::ports::store::{StoreError, Tx};
 
+use super::known::Look;
 use super::{Access, Permissions, Role, RoleName};
 
 /// What an account is and may do at a moment.
@@ -42,29 +45,36 @@ impl Access {
             return Ok(Some(standing));
         }
         let look = self.known.look(now);
-        let standing = self.standing(user).await?;
+        let mut tx = self.store.begin().await?;
+        let (look, roles) = self.recent_roles(&mut *tx, look).await?;
+        let standing = standing_by(&mut *tx, user, &roles).await?;
         if let Some(standing) = &standing {
             self.known.note_standing(look, user, standing.clone());
         }
         Ok(standing)
     }
 
-    /// The roles that the user of a session has now, not older than a quarter of a second, if its token tells of roles; of
-    /// a token that tells of none, none.
-    pub async fn roles_now(&self, session: &UserSession) -> Result<Vec<RoleName>, Failure> {
-        if session.roles.is_empty() {
-            return Ok(Vec::new());
+    /// All roles, not older than a quarter of a second, and a look that is as old as they are.
+    pub(super) async fn recent_roles(&self, tx: &mut dyn Tx, look: Look) -> Result<(Look, Arc<[Role]>), StoreError> {
+        if let Some(known) = self.known.roles(look) {
+            return Ok(known);
         }
-        Ok(self.recent_standing(session.user).await?.map(|standing| standing.roles).unwrap_or_default())
+        let roles: Arc<[Role]> = tx.roles().all().await?.into();
+        self.known.note_roles(look, roles.clone());
+        Ok((look, roles))
     }
 }
 
 /// What an account may do, whatever its status, within a unit of work.
 pub(crate) async fn standing_in(tx: &mut dyn Tx, user: UserId) -> Result<Option<Standing>, StoreError> {
+    let roles = tx.roles().all().await?;
+    standing_by(tx, user, &roles).await
+}
+
+async fn standing_by(tx: &mut dyn Tx, user: UserId, roles: &[Role]) -> Result<Option<Standing>, StoreError> {
     let Some(found) = tx.users().by_id(user).await? else { return Ok(None) };
     let granted = tx.roles().of(user).await?;
-    let roles = tx.roles().all().await?;
-    Ok(Some(Standing::new(found.status, granted, &roles)))
+    Ok(Some(Standing::new(found.status, granted, roles)))
 }
 
 /// The roles that were granted to an account, and the one that every account has; by name, each once.
@@ -75,11 +85,8 @@ pub(crate) fn with_user(mut granted: Vec<RoleName>) -> Vec<RoleName> {
     granted
 }
 
-/// What the roles of these names allow.
+/// What the roles of these names allow, in the fewest words.
 pub(super) fn allowed_by(names: &[RoleName], roles: &[Role]) -> Permissions {
-    let mut permissions = Permissions::default();
-    for role in roles.iter().filter(|role| names.contains(&role.name)) {
-        permissions.extend(&role.permissions);
-    }
-    permissions
+    let names: BTreeSet<_> = names.iter().collect();
+    Permissions::union(roles.iter().filter(|role| names.contains(&role.name)).map(|role| &role.permissions))
 }

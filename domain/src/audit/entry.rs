@@ -279,6 +279,8 @@ words! {
         RevokeApiKey = "api_key.revoke",
         /// Everything that is kept of an account was read.
         ExportAccount = "account.read_all",
+        /// Something was asked for by somebody who may not do it; the detail says which operation.
+        AccessDenied = "access.deny",
     }
 }
 

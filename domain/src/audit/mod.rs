@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Failure;
+use crate::caller::Caller;
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::store::Store;
 
@@ -21,7 +22,7 @@ use crate::origin::Origin;
 const BATCH: u32 = 1_000;
 
 /// What can be done with the audit trail: [`search`](Audit::search), [`about`](Audit::about), [`page`](Audit::page),
-/// [`record`](Audit::record), [`erase`](Audit::erase), [`purge`](Audit::purge).
+/// [`record`](Audit::record), [`deny`](Audit::deny), [`erase`](Audit::erase), [`purge`](Audit::purge).
 pub struct Audit {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -46,6 +47,15 @@ impl Audit {
         let entry = AuditEntry::new(now, &*self.random, actor, action, origin).with(detail);
         let mut tx = self.store.begin().await?;
         tx.audit().append(entry).await?;
+        Ok(tx.commit(now, Vec::new()).await?)
+    }
+
+    /// Records that a caller was refused an operation for want of a permission.
+    pub async fn deny(&self, caller: &Caller, operation: &str, origin: &Origin) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let act = AuditEntry::new(now, &*self.random, caller.actor(), Action::AccessDenied, origin);
+        let mut tx = self.store.begin().await?;
+        tx.audit().append(act.refused(Refusal::NotPermitted).with(operation)).await?;
         Ok(tx.commit(now, Vec::new()).await?)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::access::{Asked, keys_of, standing_in};
 use crate::caller::{Caller, Forbidden};
-use crate::ids::{AuditId, UserId};
+use crate::ids::{ApiKeyId, AuditId, UserId};
 use crate::ports::store::{StoreError, Tx};
 use crate::{Failure, Timestamp};
 
@@ -30,11 +30,16 @@ impl Audit {
         Ok(tx.audit().page(query).await?)
     }
 
-    /// The entries that match, the newest first, at most 1,000 of them, and whether there are more. Needs `audit:read`.
+    /// The entries that match, the newest first, at most 1,000 of them, and whether there are more. What is about an
+    /// account is what its API keys did, too. Needs `audit:read`.
     pub async fn search(&self, caller: &Caller, query: &AuditQuery) -> Result<(Vec<AuditEntry>, bool), AuditError> {
         caller.require(Asked::AuditRead)?;
         let mut tx = self.store.begin().await?;
-        Ok(some(&mut *tx, query).await?)
+        let mut query = query.clone();
+        if let Some(user) = query.about {
+            query.keys = ids_of_keys(&mut *tx, user).await?;
+        }
+        Ok(some(&mut *tx, &query).await?)
     }
 
     /// The entries on or by an account or its API keys, the newest first, at most 1,000 of them, and whether there are more; `before` is the
@@ -49,7 +54,7 @@ impl Audit {
     ) -> Result<(Vec<AuditEntry>, bool), AuditError> {
         let mut tx = self.store.begin().await?;
         may_read_all(&mut *tx, caller, user).await?;
-        let keys = keys_of(&mut *tx, user).await?.into_iter().map(|(key, _)| key.id).collect();
+        let keys = ids_of_keys(&mut *tx, user).await?;
         let query = AuditQuery { about: Some(user), keys, before, limit, ..AuditQuery::default() };
         let (mut entries, more) = some(&mut *tx, &query).await?;
         for entry in &mut entries {
@@ -92,6 +97,11 @@ pub(crate) async fn may_read_all(tx: &mut dyn Tx, caller: &Caller, user: UserId)
         Some(standing) => caller.require_all(&standing.permissions).map_err(MayNotRead::Forbidden),
         None => Ok(()),
     }
+}
+
+/// The API keys that an account has, or had and that are still kept.
+async fn ids_of_keys(tx: &mut dyn Tx, user: UserId) -> Result<Vec<ApiKeyId>, StoreError> {
+    Ok(keys_of(tx, user).await?.into_iter().map(|(key, _)| key.id).collect())
 }
 
 /// A page, and whether there are more.

@@ -1,5 +1,6 @@
 //! The end of everything that a user does: in sessions of their own, and as others.
 
+use crate::Timestamp;
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
@@ -34,19 +35,52 @@ pub(crate) struct Ended {
 }
 
 impl EndAll<'_> {
-    /// Ends, within `tx`, the sessions of the user, and those in which the user acts as somebody else; the latter are
-    /// recorded one by one, for they are the sessions of others.
+    /// Ends, within `tx`, the sessions of the user, and those in which the user acts as somebody else.
     pub(crate) async fn run(
         &self,
         tx: &mut dyn Tx,
         policy: &SessionPolicy,
         random: &dyn Randomness,
     ) -> Result<Ended, StoreError> {
-        let (at, reason) = (self.revoked.at, RevocationReason::ImpersonationEnded);
+        let at = self.revoked.at;
         let own = tx.sessions().revoke_all_of(self.user, self.keep, self.revoked).await?;
-        let acted = tx.sessions().revoke_impersonations(self.user, Revoked { at, reason }).await?;
+        let acting = EndActing { user: self.user, at, actor: self.actor, origin: self.origin };
+        let acting = acting.run(tx, policy, random).await?;
         let mut revocations = policy.revocations(&own, at);
+        if !revocations.is_empty() {
+            tx.revocations().add(&revocations).await?;
+        }
         let mut effects = revoked_events(self.user, &revocations, self.revoked.reason, self.origin);
+        effects.extend(acting.effects);
+        revocations.extend(acting.revocations);
+        Ok(Ended { own: own.len(), effects, revocations })
+    }
+}
+
+/// Who acts as others no more, since when, and because of whom.
+pub(crate) struct EndActing<'a> {
+    /// Who acts.
+    pub(crate) user: UserId,
+    /// When it ends.
+    pub(crate) at: Timestamp,
+    /// Who ends it.
+    pub(crate) actor: &'a Actor,
+    /// Where the request came from.
+    pub(crate) origin: &'a Origin,
+}
+
+impl EndActing<'_> {
+    /// Ends, within `tx`, the sessions in which the user acts as somebody else. They are recorded one by one, for they are
+    /// the sessions of others.
+    pub(crate) async fn run(
+        &self,
+        tx: &mut dyn Tx,
+        policy: &SessionPolicy,
+        random: &dyn Randomness,
+    ) -> Result<Ended, StoreError> {
+        let (at, reason) = (self.at, RevocationReason::ImpersonationEnded);
+        let acted = tx.sessions().revoke_impersonations(self.user, Revoked { at, reason }).await?;
+        let (mut effects, mut revocations) = (Vec::new(), Vec::new());
         for (owner, session) in acted {
             let ended = policy.revocations(&[session], at);
             effects.extend(revoked_events(owner, &ended, reason, self.origin));
@@ -57,6 +91,6 @@ impl EndAll<'_> {
         if !revocations.is_empty() {
             tx.revocations().add(&revocations).await?;
         }
-        Ok(Ended { own: own.len(), effects, revocations })
+        Ok(Ended { own: 0, effects, revocations })
     }
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::accounts::{DeleteAccount, DeleteAccountError};
+use portcullis_domain::access::{ApiKeyScope, CreateApiKey};
+use portcullis_domain::accounts::{DeleteAccount, DeleteAccountError, User};
+use portcullis_domain::administration::Impersonate;
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery, Outcome, Refusal};
 use portcullis_domain::caller::Caller;
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::UserId;
+use portcullis_domain::ids::{ApiKeyId, UserId};
 
-use crate::administration_scene::{employee, grant, manage};
+use crate::administration_scene::{define, employee, grant, manage, permissions};
 use crate::world::{ATTEMPTS, MINUTE, PASSWORD, World, deletion, origin, password};
 
 async fn about(world: &World, user: UserId) -> Vec<AuditEntry> {
@@ -145,4 +147,83 @@ async fn erasure_works_off_any_number_of_entries_and_accounts_a116() {
         assert!(about(&world, id).await.iter().all(|entry| entry.ip.is_none() && entry.user_agent.is_none()));
     }
     assert!(world.try_log_in("ann", PASSWORD).await.is_err());
+}
+
+/// A key of somebody who may look after accounts, and what it did to another account.
+async fn acted_by_key(world: &World, owner: &Caller, on: &User) -> ApiKeyId {
+    let cmd = CreateApiKey {
+        caller: owner.clone(),
+        owner: owner.user().expect("a user"),
+        name: "nightly".to_owned(),
+        permissions: permissions(&["users:write"]),
+        roles: Vec::new(),
+        networks: Vec::new(),
+        quota: None,
+        expires_at: None,
+        origin: origin(),
+    };
+    let key = world.app.access.create_key(cmd).await.expect("a key");
+    let caller = world.app.access.resolve_key(key.secret.expose(), &origin()).await.expect("the key calls");
+    world.app.administration.password_link(manage(&caller, on)).await.expect("a link");
+    key.key.id
+}
+
+#[tokio::test]
+async fn what_the_api_keys_of_an_account_did_is_told_and_erased_with_it_a116() {
+    let world = World::new().await;
+    define(&world, "office", &["users:write", "audit:read", "api-keys:write"]).await;
+    let (ann, _, annes) = employee(&world, "ann", "office").await;
+    let (_, _, bens) = employee(&world, "ben", "office").await;
+    let (cid, _) = world.signed_in("cid").await;
+    let (live, revoked) = (acted_by_key(&world, &annes, &cid).await, acted_by_key(&world, &annes, &cid).await);
+    let foreign = acted_by_key(&world, &bens, &cid).await;
+    world.app.access.revoke_key(&annes, ApiKeyScope::Own, revoked, &origin()).await.expect("an end");
+    let by = |entries: &[AuditEntry], key: ApiKeyId| -> Vec<AuditEntry> {
+        entries.iter().filter(|entry| entry.actor == Actor::ApiKey(key)).cloned().collect()
+    };
+
+    let (told, _) = world.app.audit.about(&annes, ann.id, None, 100).await.expect("a page");
+    let query = AuditQuery { about: Some(ann.id), limit: 100, ..AuditQuery::default() };
+    let (found, _) = world.app.audit.search(&bens, &query).await.expect("a page");
+    for entries in [told, found] {
+        for key in [live, revoked] {
+            let [entry] = by(&entries, key).try_into().expect("one entry");
+            assert_eq!((entry.subject, entry.ip), (Some(cid.id), origin().ip), "from where her own key acted");
+        }
+        assert!(by(&entries, foreign).is_empty(), "the keys of others are the business of others");
+    }
+
+    world.app.accounts.delete(deletion(ann.id)).await.expect("a deletion");
+    world.app.audit.erase().await.expect("an erasure");
+    let trail = world.trail().await;
+    for (key, ip) in [(live, None), (revoked, None), (foreign, origin().ip)] {
+        let [entry] = by(&trail, key).try_into().expect("one entry");
+        assert_eq!((entry.ip, entry.user_agent.is_some()), (ip, ip.is_some()));
+    }
+}
+
+#[tokio::test]
+async fn why_somebody_was_disabled_or_looked_at_goes_with_them_a116() {
+    let world = World::new().await;
+    let (_, _, root) = employee(&world, "rita", "admin").await;
+    let (ann, _) = world.signed_in("ann").await;
+    let (ben, _) = world.signed_in("ben").await;
+    for user in [&ann, &ben] {
+        let reason = format!("a complaint about {}", user.email.as_str());
+        let cmd =
+            Impersonate { caller: root.clone(), user: user.id, reason: reason.clone(), write: false, origin: origin() };
+        world.app.administration.impersonate(cmd).await.expect("a look");
+        world.app.administration.disable(manage(&root, user), reason).await.expect("disabled");
+    }
+    let count = |trail: &[AuditEntry], name: &str| {
+        let words = format!("complaint about {name}");
+        trail.iter().filter(|entry| entry.detail.as_ref().is_some_and(|detail| detail.contains(&words))).count()
+    };
+    let trail = world.trail().await;
+    assert_eq!((count(&trail, "ann"), count(&trail, "ben")), (2, 2));
+    world.app.administration.delete(manage(&root, &ann)).await.expect("a deletion");
+    world.app.audit.erase().await.expect("an erasure");
+    let after = world.trail().await;
+    assert_eq!((count(&after, "ann"), count(&after, "ben")), (0, 2), "of whoever is gone, and of nobody else");
+    assert_eq!(after.len(), trail.len() + 1, "the acts are on record still");
 }

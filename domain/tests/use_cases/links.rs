@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::access::Purpose;
-use portcullis_domain::accounts::ChangePassword;
+use portcullis_domain::access::{GrantRole, Purpose};
+use portcullis_domain::accounts::{ChangePassword, UpdateProfile};
 use portcullis_domain::administration::{CreateUser, Link, SetPasswordError, UpdateUser};
 use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::caller::Caller;
@@ -12,9 +12,9 @@ use portcullis_domain::ports::store::Store;
 use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::sessions::LogInError;
 
-use crate::administration_scene::{manage, program, set_password};
+use crate::administration_scene::{define, grant, manage, program, role_name, set_password};
 use crate::faulty::faulty_world;
-use crate::world::{ATTEMPTS, DAY, PASSWORD, SECOND, World, email, origin, password, username};
+use crate::world::{ATTEMPTS, DAY, PASSWORD, SECOND, World, email, origin, password, some_session, username};
 
 const NEW: &str = "a rather different phrase";
 
@@ -22,6 +22,12 @@ async fn link(world: &World, name: &str) -> Link {
     let user = world.find(name).await;
     let caller = program(&["users:write"]);
     world.app.administration.password_link(manage(&caller, &user)).await.expect("a link")
+}
+
+/// That a link sets no password, now.
+async fn is_dead(world: &World, link: &Link) {
+    let refused = world.app.administration.set_password(set_password(&link.token, NEW)).await;
+    assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -136,16 +142,101 @@ async fn an_account_without_a_password_gets_its_first_one_by_the_link_a016_a019(
 }
 
 #[tokio::test]
-async fn a_disabled_account_takes_a_password_and_stays_disabled_a043() {
+async fn a_disabled_account_takes_no_password_by_a_link_of_before_or_after_a043() {
     let world = World::new().await;
     let (ann, _) = world.signed_in("ann").await;
-    let link = link(&world, "ann").await;
+    let before = link(&world, "ann").await;
     world.app.administration.disable(manage(&Caller::operator(), &ann), "left".to_owned()).await.expect("disabled");
-    world.app.administration.set_password(set_password(&link.token, NEW)).await.expect("a password");
-    let refused = world.try_log_in("ann", NEW).await;
-    assert!(matches!(refused, Err(LogInError::InvalidCredentials)), "{refused:?}");
+    is_dead(&world, &before).await;
+    let meanwhile = link(&world, "ann").await;
+    is_dead(&world, &meanwhile).await;
     world.app.administration.enable(manage(&Caller::operator(), &ann)).await.expect("enabled");
-    world.try_log_in("ann", NEW).await.expect("the password that was chosen meanwhile");
+    is_dead(&world, &before).await;
+    is_dead(&world, &meanwhile).await;
+    world.try_log_in("ann", PASSWORD).await.expect("the password of before");
+}
+
+#[tokio::test]
+async fn a_link_dies_with_every_change_of_the_account_a017_a104() {
+    let world = World::new().await;
+    let (ann, _) = world.signed_in("ann").await;
+    define(&world, "reader", &[]).await;
+    let admin = &world.app.administration;
+    let cmd = || manage(&Caller::operator(), &ann);
+    let role = || GrantRole { caller: Caller::operator(), user: ann.id, role: role_name("reader"), origin: origin() };
+    let before = link(&world, "ann").await;
+    world.app.access.grant(role()).await.expect("a role");
+    is_dead(&world, &before).await;
+    let before = link(&world, "ann").await;
+    world.app.access.withdraw(role()).await.expect("no role");
+    is_dead(&world, &before).await;
+    let before = link(&world, "ann").await;
+    let renamed = UpdateProfile {
+        user: ann.id,
+        session: some_session(),
+        username: Some(Some(username("anne"))),
+        email: None,
+        current_password: None,
+        origin: origin(),
+    };
+    world.app.accounts.update_profile(renamed).await.expect("a new name");
+    let refused = admin.set_password(set_password(&before.token, NEW)).await;
+    assert!(matches!(refused, Err(SetPasswordError::Invalid)), "{refused:?}");
+    for _ in 0..2 {
+        let before = link(&world, "anne").await;
+        admin.expire_password(cmd()).await.expect("expired, and once more");
+        is_dead(&world, &before).await;
+    }
+    let last = link(&world, "anne").await;
+    admin.set_password(set_password(&last.token, NEW)).await.expect("a link works that nothing came after");
+}
+
+#[tokio::test]
+async fn whoever_was_promoted_is_not_taken_over_by_a_link_of_before_a017_a104() {
+    let world = World::new().await;
+    let (ann, _) = world.signed_in("ann").await;
+    let before = link(&world, "ann").await;
+    grant(&world, ann.id, "admin").await;
+    is_dead(&world, &before).await;
+    world.try_log_in("ann", PASSWORD).await.expect("the password of before");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_link_that_is_made_while_its_owner_is_promoted_is_dead_a104_m5() {
+    for _ in 0..20 {
+        let (world, _) = faulty_world().await;
+        let world = Arc::new(world);
+        let (ann, _) = world.signed_in("ann").await;
+        let making = {
+            let (world, cmd) = (world.clone(), manage(&program(&["users:write"]), &ann));
+            tokio::spawn(async move { world.app.administration.password_link(cmd).await })
+        };
+        grant(&world, ann.id, "admin").await;
+        if let Ok(made) = making.await.expect("a task") {
+            is_dead(&world, &made).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_link_of_an_account_that_is_opened_with_roles_works_a016() {
+    let world = World::new().await;
+    define(&world, "reader", &["users:read"]).await;
+    let cmd = CreateUser {
+        caller: Caller::operator(),
+        username: Some(username("ann")),
+        email: email("ann@example.com"),
+        email_verified: false,
+        password: None,
+        roles: vec![role_name("reader"), role_name("admin")],
+        origin: origin(),
+    };
+    let created = world.app.administration.create_user(cmd).await.expect("an account");
+    assert_eq!(created.view.user, world.find("ann").await, "what was answered is what is stored");
+    let token = created.link.expect("a link").token;
+    let ann = world.app.administration.set_password(set_password(&token, PASSWORD)).await.expect("a password");
+    assert_eq!(ann, world.find("ann").await);
+    world.log_in("ann").await;
 }
 
 #[tokio::test]

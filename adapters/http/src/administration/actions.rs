@@ -33,6 +33,8 @@ pub(crate) struct ActionsApi(pub(crate) Arc<State>);
 impl ActionsApi {
     /// Do one thing to many accounts
     ///
+    /// `delete` needs the permission `users:delete` besides, which is asked for at the beginning and for each account.
+    ///
     /// Each is dealt with by itself, in the order given, exactly as by the operation of its own; as each is done there is a
     /// line. When the service fails midway the answer breaks off without its proper end, and when nobody reads on no more
     /// is done: what has no line may or may not have been done, and can be asked for again.
@@ -152,7 +154,15 @@ impl Documented for Acted {
     const NAME: &'static str = "UserActionResult";
 
     fn schema() -> Value {
-        let codes = [Code::NotPermitted, Code::NotFound, Code::LastAdministrator, Code::EditConflict].map(Code::slug);
+        let codes = [
+            Code::NotPermitted,
+            Code::Impersonated,
+            Code::NotFound,
+            Code::OwnAccount,
+            Code::LastAdministrator,
+            Code::EditConflict,
+        ];
+        let codes = codes.map(Code::slug);
         json!({
             "type": "object",
             "description": "How it went with one account.",

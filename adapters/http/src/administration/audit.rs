@@ -62,8 +62,8 @@ impl AuditApi {
             action: action.0,
             from: from.0,
             until: until.0,
-            before: None,
             limit: limit.0,
+            ..AuditQuery::default()
         };
         let list = List::new("audit", &*self.0.settings.mac).of(fingerprint(&query));
         query.before = cursor.read::<(i64, AuditId)>(&list)?.map(|(at, id)| (Timestamp::from_unix_micros(at), id));
@@ -103,8 +103,8 @@ impl AuditApi {
             action: action.0,
             from: from.0,
             until: until.0,
-            before: None,
             limit: EXPORT_PAGE,
+            ..AuditQuery::default()
         };
         let (state, caller) = (self.0.clone(), calling.caller.clone());
         let staying = Staying::new(calling, request)?;
@@ -133,6 +133,6 @@ async fn looked_up(
 
 /// Everything by which two searches differ, but for the page: a cursor is good for one of them only.
 fn fingerprint(query: &AuditQuery) -> String {
-    let AuditQuery { actor, subject, about, action, from, until, before: _, limit: _ } = query;
+    let AuditQuery { actor, subject, about, action, from, until, keys: _, before: _, limit: _ } = query;
     format!("{actor:?} {subject:?} {about:?} {action:?} {from:?} {until:?}")
 }

@@ -14,6 +14,9 @@ macro_rules! refusals {
     )*};
 }
 
+/// What can go wrong where the account has to be that of somebody else.
+const OTHERS: &[Code] = &[Code::Impersonated, Code::OwnAccount];
+
 refusals! {
     /// A list with filters.
     Listing = CALLING, &[Code::InvalidParameter];
@@ -26,20 +29,21 @@ refusals! {
     /// The pages of a list of one thing.
     ReadingPages = CALLING, &[Code::NotFound, Code::InvalidParameter];
     /// Opening an account.
-    Creating = CALLING, CHANGING, HASHING, BODY, &[Code::EmailTaken, Code::UsernameTaken];
+    Creating = CALLING, CHANGING, HASHING, BODY, &[Code::Impersonated, Code::EmailTaken, Code::UsernameTaken];
     /// Changing an account.
     Updating = CALLING, CHANGING, BODY, VERSIONED,
-        &[Code::NotFound, Code::EmailTaken, Code::UsernameTaken, Code::PreconditionRequired];
+        OTHERS, &[Code::NotFound, Code::EmailTaken, Code::UsernameTaken, Code::PreconditionRequired];
     /// Deleting an account.
-    Deleting = CALLING, CHANGING, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
+    Deleting = CALLING, CHANGING, OTHERS, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
     /// Disabling an account.
-    Disabling = CALLING, CHANGING, BODY, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
+    Disabling = CALLING, CHANGING, BODY, OTHERS, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
     /// An act on an account without a body.
-    Managing = CALLING, CHANGING, &[Code::NotFound, Code::EditConflict];
+    Managing = CALLING, CHANGING, OTHERS, &[Code::NotFound, Code::EditConflict];
     /// Acting as another user.
     Impersonations = IN_PERSON, CHANGING, BODY, &[Code::NotFound];
     /// Giving and taking roles.
-    Granting = CALLING, CHANGING, &[Code::NotFound, Code::BuiltInRole, Code::LastAdministrator];
+    Granting = CALLING, CHANGING,
+        &[Code::NotFound, Code::BuiltInRole, Code::PasswordChangePending, Code::LastAdministrator];
     /// An act on many accounts.
     Acting = CALLING, CHANGING, BODY;
     /// A new role.

@@ -1,5 +1,7 @@
 //! Reading a request body: the right type, no encoding, not too long, not too slow.
 
+use std::time::{Duration, Instant};
+
 use poem::Request;
 use poem::error::ReadBodyError;
 use poem::http::{HeaderMap, header};
@@ -17,6 +19,10 @@ pub(crate) async fn read(
     read_any(request, body).await
 }
 
+/// How long a body may take before it is asked again who sends it: whoever keeps it open is no longer who they were at the
+/// head of the request.
+const TRUSTED: Duration = Duration::from_millis(250);
+
 /// The whole body, of whatever type, when it is not longer than the limit.
 pub(crate) async fn read_any(request: &Request, body: &mut poem::RequestBody) -> Result<Vec<u8>, Problem> {
     let visit = Visit::of(request)?;
@@ -26,9 +32,13 @@ pub(crate) async fn read_any(request: &Request, body: &mut poem::RequestBody) ->
         return Err(too_large(limit));
     }
     let body = body.take().map_err(|_| Problem::internal("a body was read twice"))?;
+    let began = Instant::now();
     visit.set_reading(true);
     let bytes = body.into_bytes_limit(limit).await;
     visit.set_reading(false);
+    if began.elapsed() > TRUSTED {
+        visit.judge_again(request).await?;
+    }
     match bytes {
         Ok(bytes) => Ok(bytes.into()),
         Err(ReadBodyError::PayloadTooLarge) => Err(too_large(limit)),

@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::access::ResolveError;
+use portcullis_domain::access::{Recognized, ResolveError};
 use portcullis_domain::caller::{Caller, Identity};
 use portcullis_domain::tokens::{Claims, Subject};
 
@@ -63,10 +64,45 @@ pub(crate) struct Calling<K = Either> {
     kind: PhantomData<K>,
 }
 
+/// When it is asked who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    /// At the head of the request: whatever is counted is counted.
+    First,
+    /// Later in the same request, which goes on only if it would still begin.
+    Again,
+}
+
 impl<K: Takes> Calling<K> {
-    pub(super) async fn of(request: &Request) -> Result<Self, Problem> {
+    /// Whoever calls, at the head of a request. When its body took its time they are asked for again, and must not have lost
+    /// anything meanwhile: what the handler was given is still true then.
+    async fn first(request: &Request) -> Result<Self, Problem> {
+        let calling = Self::of(request, Time::First).await?;
+        if !is_harmless(request) {
+            let held = Arc::new((calling.caller.permissions.clone(), calling.caller.roles.clone()));
+            Visit::of(request)?.note_judge(move |request| {
+                let held = held.clone();
+                async move {
+                    let now = Self::again(request).await?.caller;
+                    let (permissions, roles) = &*held;
+                    let still = now.permissions.cover(permissions) && roles.iter().all(|role| now.roles.contains(role));
+                    if still { Ok(()) } else { Err(Problem::permitted_less()) }
+                }
+                .boxed()
+            });
+        }
+        Ok(calling)
+    }
+
+    /// The same caller later on, judged as at the head, without another use of an API key or of any limit.
+    pub(super) async fn again(request: &Request) -> Result<Self, Problem> {
+        Self::of(request, Time::Again).await
+    }
+
+    async fn of(request: &Request, time: Time) -> Result<Self, Problem> {
         let visit = Visit::of(request)?;
         let caller = match Credential::of(request.headers(), &visit.state.settings)? {
+            Some(Credential::Key(text)) if K::KEYS && time == Time::Again => by_key_again(visit, request, text).await?,
             Some(Credential::Key(text)) if K::KEYS => by_key(visit, request, text).await?,
             Some(Credential::Key(_)) => return Err(Problem::token_needed()),
             _ if !K::TOKENS => return Err(Problem::key_needed()),
@@ -83,11 +119,25 @@ impl<K: Takes> Calling<K> {
         if let Some(session) = caller.session() {
             may_change(session, request)?;
         }
-        if let Some(asked) = request.data::<Arc<Matched>>().and_then(|matched| matched.asked) {
-            caller.require(asked)?;
+        if let Some(matched) = request.data::<Arc<Matched>>() {
+            permitted(visit, request, &caller, matched).await?;
+            if matched.is_export && time == Time::First {
+                limits::count_export(visit, &caller).await?;
+            }
         }
         Ok(Self { caller, kind: PhantomData })
     }
+}
+
+/// Refuses whoever lacks the permission that an operation asks for. That somebody tried to change something is put on
+/// record, as the use cases do it: as often as the limit lets them try.
+async fn permitted(visit: &Visit, request: &Request, caller: &Caller, matched: &Matched) -> Result<(), Problem> {
+    let Some((operation, asked)) = matched.asked else { return Ok(()) };
+    let Err(forbidden) = caller.require(asked) else { return Ok(()) };
+    if !is_harmless(request) {
+        visit.state.app.audit.deny(caller, operation, &Origin::of(request)).await?;
+    }
+    Err(forbidden.into())
 }
 
 async fn by_claims(visit: &Visit, claims: &Claims) -> Result<Caller, Problem> {
@@ -112,14 +162,29 @@ async fn by_cookie(visit: &Visit, request: &Request, token: &str) -> Result<Call
     by_claims(visit, &claims).await
 }
 
-/// The caller behind an API key, counted by the limit that the key has.
+/// The caller behind an API key, counted by the limit that the key has. A key that nobody has used here is counted before
+/// the database is asked: whoever guesses too often costs nothing there.
 pub(super) async fn by_key(visit: &Visit, request: &Request, text: &str) -> Result<Caller, Problem> {
-    let resolved = visit.state.app.access.resolve_key(text, &Origin::of(request)).await;
+    let (access, origin) = (&visit.state.app.access, Origin::of(request));
+    let resolved = match access.recognize_key(text, &origin) {
+        Recognized::Known(caller) => caller.map(|caller| *caller),
+        Recognized::Before => access.resolve_key(text, &origin).await,
+        Recognized::Stranger => {
+            limits::count_stranger(visit).await?;
+            access.resolve_key(text, &origin).await
+        }
+    };
     let caller = resolved.map_err(|error| unresolved(error, Problem::key_refused))?;
     if let Identity::ApiKey { id, quota: Some(quota), .. } = caller.identity {
         limits::count_key(visit, id, quota).await?;
     }
     Ok(caller)
+}
+
+/// The same caller once more: nothing is counted.
+async fn by_key_again(visit: &Visit, request: &Request, text: &str) -> Result<Caller, Problem> {
+    let resolved = visit.state.app.access.check_key(text, &Origin::of(request)).await;
+    resolved.map_err(|error| unresolved(error, Problem::key_refused))
 }
 
 /// What it means that nobody was found behind a credential.
@@ -152,6 +217,6 @@ impl<'a, K: Takes> ApiExtractor<'a> for Calling<K> {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        Ok(Self::of(request).await?)
+        Ok(Self::first(request).await?)
     }
 }

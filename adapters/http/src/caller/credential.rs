@@ -4,6 +4,8 @@
 //! A header wins: a request that has one of the two never uses cookies, not even when what it says is bad. Both headers
 //! at once are refused, for nobody could say who calls.
 
+use std::fmt;
+
 use poem::http::{HeaderMap, HeaderName, header};
 
 use crate::cookies::{Cookies, Jar};
@@ -14,7 +16,7 @@ use crate::settings::HttpSettings;
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a request presents, unread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credential<'a> {
     /// An access token in the `Authorization` header.
     Bearer(&'a str),
@@ -22,6 +24,17 @@ pub(crate) enum Credential<'a> {
     Key(&'a str),
     /// An access token in a cookie.
     Cookie(&'a str),
+}
+
+impl fmt::Debug for Credential<'_> {
+    /// Which kind it is, and nothing of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bearer(_) => "Bearer(redacted)",
+            Self::Key(_) => "Key(redacted)",
+            Self::Cookie(_) => "Cookie(redacted)",
+        })
+    }
 }
 
 impl<'a> Credential<'a> {
@@ -115,6 +128,14 @@ mod tests {
     }
 
     #[test]
+    fn a113_no_credential_is_in_its_debug_output() {
+        for credential in [Credential::Bearer("canary"), Credential::Key("canary"), Credential::Cookie("canary")] {
+            let text = format!("{credential:?}");
+            assert!(text.ends_with("(redacted)") && !text.contains("canary"), "{text}");
+        }
+    }
+
+    #[test]
     fn a054_two_credentials_are_refused() {
         let of = |pairs: &[(HeaderName, &str)]| {
             let mut headers = HeaderMap::new();
@@ -124,8 +145,8 @@ mod tests {
             Credential::in_headers(&headers).map(|found| format!("{found:?}")).map_err(|problem| problem.code)
         };
         assert_eq!(of(&[]), Ok("None".to_owned()));
-        assert_eq!(of(&[(API_KEY, "k")]), Ok("Some(Key(\"k\"))".to_owned()));
-        assert_eq!(of(&[(header::AUTHORIZATION, "Bearer t")]), Ok("Some(Bearer(\"t\"))".to_owned()));
+        assert_eq!(of(&[(API_KEY, "k")]), Ok("Some(Key(redacted))".to_owned()));
+        assert_eq!(of(&[(header::AUTHORIZATION, "Bearer t")]), Ok("Some(Bearer(redacted))".to_owned()));
         let refused: [&[(HeaderName, &str)]; 3] = [
             &[(API_KEY, "k"), (API_KEY, "k")],
             &[(API_KEY, "k"), (header::AUTHORIZATION, "Bearer t")],

@@ -4,13 +4,14 @@ use poem::http::HeaderName;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use portcullis_domain::caller::{Caller, Impersonation};
+use portcullis_domain::access::RoleName;
+use portcullis_domain::caller::{Caller, Impersonation, UserSession};
 use portcullis_domain::tokens::{Claims, Scope};
 
 use crate::problem::{Code, Problem};
 use crate::state::Visit;
 
-use super::calling::by_key;
+use super::calling::{by_key, unresolved};
 use super::{Calling, Credential, Either, still_acts};
 
 /// Where a proxy says which method the request has that it asks for.
@@ -19,8 +20,8 @@ const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method
 /// Whoever a valid credential speaks for: a user, a client in its own name, or an API key. It is for operations that
 /// change nothing: a cookie is enough, whichever page sent it.
 pub(crate) enum Identified {
-    /// By an access token.
-    Token(Box<Claims>),
+    /// By an access token, and the roles that its user has now, as far as the token tells of any.
+    Token(Box<Claims>, Vec<RoleName>),
     /// By an API key.
     Key(Caller),
 }
@@ -40,8 +41,20 @@ impl Identified {
         if impersonation.is_some_and(|acting| acting.read_only) && !is_to_look(request) {
             return Err(Problem::new(Code::ReadOnly));
         }
-        Ok(Self::Token(Box::new(claims)))
+        let session = claims.roles.is_some().then(|| UserSession::of(claims.clone())).flatten();
+        let roles = match session {
+            Some(session) => roles_now(visit, session).await?,
+            None => Vec::new(),
+        };
+        Ok(Self::Token(Box::new(claims), roles))
     }
+}
+
+/// The roles that count in a session, not older than a quarter of a second.
+async fn roles_now(visit: &Visit, session: UserSession) -> Result<Vec<RoleName>, Problem> {
+    let resolved = visit.state.app.access.recent_caller(session).await;
+    let caller = resolved.map_err(|error| unresolved(error, || Problem::unauthenticated(true)))?;
+    Ok(caller.roles)
 }
 
 /// Whether a proxy says that it asks for a request that changes nothing. One that says nothing is not believed to.

@@ -8,6 +8,9 @@ mod credential;
 mod identified;
 mod staying;
 
+use std::future::ready;
+
+use futures_util::FutureExt;
 use poem::http::{HeaderMap, Method};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -86,6 +89,14 @@ impl Signed {
         let token = jar.access.ok_or_else(|| Problem::unauthenticated(false))?;
         Self::by_cookie(visit, request, token)
     }
+
+    /// The caller behind a request, if they may do what it wants.
+    async fn judged(request: &Request) -> Result<Self, Problem> {
+        let signed = Self::of(request)?;
+        still_acts(Visit::of(request)?, signed.caller.impersonation).await?;
+        may_change(&signed.caller, request)?;
+        Ok(signed)
+    }
 }
 
 impl<'a> ApiExtractor<'a> for Signed {
@@ -103,9 +114,8 @@ impl<'a> ApiExtractor<'a> for Signed {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let signed = Self::of(request)?;
-        still_acts(Visit::of(request)?, signed.caller.impersonation).await?;
-        may_change(&signed.caller, request)?;
+        let signed = Self::judged(request).await?;
+        Visit::of(request)?.note_judge(|request| async move { Self::judged(request).await.map(drop) }.boxed());
         Ok(signed)
     }
 }
@@ -128,6 +138,14 @@ impl<'a> ApiExtractor<'a> for Personal {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        let signed = Self::judged(request)?;
+        Visit::of(request)?.note_judge(|request| ready(Self::judged(request).map(drop)).boxed());
+        Ok(signed)
+    }
+}
+
+impl Personal {
+    fn judged(request: &Request) -> Result<Self, Problem> {
         let signed = Signed::of(request)?;
         in_person(&signed.caller)?;
         Ok(Self(signed))

@@ -56,7 +56,8 @@ pub(crate) fn headers() -> Map<String, Value> {
     let text = |about: &str, example: &str| json!({ "description": about, "schema": { "type": "string" }, "example": example });
     let policy = text(
         "The limit that the request falls under: its name (`login`, `register`, `refresh`, `introspect`, `change` for what \
-         changes the own account, `manage` for what changes what belongs to others, `other`, or `api-key` for the limit \
+         changes the own account, `manage` for what changes what belongs to others, `other`, `client` \
+         for credentials that are not known, `export` for what an account writes out, or `api-key` for the limit \
          of the API key that calls, beside the other one), how many at once (`q`), and in how many seconds (`w`) as many again.",
         "\"login\";q=300;w=150",
     );

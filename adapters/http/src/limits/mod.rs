@@ -1,4 +1,5 @@
-//! How often somebody may ask: by the client's address before the body is read, at `/oauth2` by the client's id.
+//! How often somebody may ask: by the client's address before the body is read, at `/oauth2` by the client's id, for what
+//! writes out everything by account.
 //!
 //! What a limit said goes into the answer, as draft-ietf-httpapi-ratelimit-headers has it. A limiter that cannot count
 //! is a service that cannot serve: nothing is ever let through unseen.
@@ -10,6 +11,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use portcullis_domain::caller::{Caller, Identity};
 use portcullis_domain::ids::ApiKeyId;
 use portcullis_domain::ports::limits::{Permit, Quota};
 
@@ -53,12 +55,28 @@ const fn seconds(time: Duration) -> u64 {
     time.as_secs() + (time.subsec_nanos() > 0) as u64
 }
 
-/// Takes a permit for a request of this rule, by the client's address; what is counted by client is counted later.
+/// Takes a permit for a request of this rule, by the client's address; what is counted by client or by account is counted
+/// later.
 pub(crate) async fn count(visit: &Visit, rule: Rule) -> Result<(), Problem> {
-    if rule == Rule::Introspect {
-        return Ok(());
+    match rule {
+        Rule::Introspect => Ok(()),
+        Rule::Export => count_address(visit, Rule::Other).await,
+        _ => count_address(visit, rule).await,
     }
-    count_address(visit, rule).await
+}
+
+/// Counts an export, by the account that really asks for it; a client by its id.
+pub(crate) async fn count_export(visit: &Visit, caller: &Caller) -> Result<(), Problem> {
+    let Some(quota) = Rule::Export.quota(&visit.state.settings.quotas) else { return Ok(()) };
+    let whom = match &caller.identity {
+        Identity::User(session) => session.impersonation.map_or(session.user, |acting| acting.by).to_string(),
+        Identity::ApiKey { owner, .. } => owner.to_string(),
+        Identity::Client { id } => format!("client:{id}"),
+        Identity::Operator => "operator".to_owned(),
+    };
+    let counted = ask(visit, Rule::Export, quota, &whom).await?;
+    visit.note_export(counted);
+    granted(&counted)
 }
 
 /// Counts a client that proved who it is, by its id.
@@ -177,6 +195,10 @@ mod tests {
             (Method::POST, "/api/v1/auth/set-password", Rule::Login),
             (Method::POST, "/api/v1/setup", Rule::Login),
             (Method::GET, "/setup", Rule::Other),
+            (Method::GET, "/api/v1/users/export", Rule::Export),
+            (Method::GET, "/api/v1/users/{id}/export", Rule::Export),
+            (Method::GET, "/api/v1/audit/export", Rule::Export),
+            (Method::GET, "/api/v1/audit", Rule::Other),
         ] {
             assert_eq!(Rule::of(&method, pattern), rule, "{method} {pattern}");
         }
@@ -199,6 +221,7 @@ mod tests {
             (Method::PATCH, "/api/v1/me", Rule::Change),
             (Method::DELETE, "/api/v1/me", Rule::Change),
             (Method::PUT, "/api/v1/me/password", Rule::Change),
+            (Method::GET, "/api/v1/me/export", Rule::Export),
             (Method::GET, "/api/v1/me/sessions", Rule::Other),
             (Method::DELETE, "/api/v1/me/sessions/{id}", Rule::Change),
             (Method::POST, "/api/v1/me/brand-new", Rule::Change),

@@ -20,6 +20,9 @@ pub(crate) enum Rule {
     Change,
     /// What those in charge change: accounts of others, roles, API keys, clients.
     Manage,
+    /// What writes out all there is: it reads for long, and what it reads leaves the house. Counted by account, once that
+    /// is known; until then by address, as any other request.
+    Export,
     /// What an API key may do that has a limit of its own, counted by key.
     Key,
     Other,
@@ -37,6 +40,9 @@ impl Rule {
             "/api/v1/auth/refresh" => Self::Refresh,
             "/oauth2/introspect" | "/oauth2/revoke" | "/oauth2/token" | "/api/v1/revocations" => Self::Introspect,
             "/api/v1/auth/logout-all" => Self::Change,
+            "/api/v1/me/export" | "/api/v1/users/export" | "/api/v1/users/{id}/export" | "/api/v1/audit/export" => {
+                Self::Export
+            }
             _ if is_own(pattern) && !method.is_safe() => Self::Change,
             _ if is_managed(pattern) && !method.is_safe() => Self::Manage,
             "/api/v1/auth/verify" | "/livez" | "/readyz" | "/healthz" | "/openapi.json" | "/asyncapi.json" => {
@@ -59,6 +65,7 @@ impl Rule {
             Self::Stranger => "client",
             Self::Change => "change",
             Self::Manage => "manage",
+            Self::Export => "export",
             Self::Key => "api-key",
             Self::Other => "other",
             Self::Free => "free",
@@ -74,6 +81,7 @@ impl Rule {
             Self::Introspect => quotas.introspect,
             Self::Change => quotas.change,
             Self::Manage => quotas.manage,
+            Self::Export => quotas.export,
             Self::Other => quotas.other,
             // A key says itself how much it may do.
             Self::Key | Self::Free => None,

@@ -45,8 +45,9 @@ pub(crate) fn paths() -> Value {
         INTROSPECT: { "post": operation(
             "introspect",
             "What a token is good for (RFC 7662)",
-            "Every client may ask about every token, and about every API key: one that names networks is active only when the question comes from one of them. Anything that is not active, for whatever reason, is `{\"active\":false}` and no more. \
-             `token_use` tells access tokens from refresh tokens: only the former open a resource. A token that a client got in its own name has no `sid`, and the client as `sub`.",
+            "Every client may ask about every token, and about every API key. Nothing is known of where a key was presented: one that names networks is active only when the service that asks has its own address in one of them. Anything that is not active, for whatever reason, is `{\"active\":false}` and no more. \
+             `token_use` tells access tokens from refresh tokens: only the former open a resource. A token that a client got in its own name has no `sid`, and the client as `sub`. \
+             `roles` and `permissions` of an access token that tells of them are those of this moment. One with `act` is active only as long as whoever acts may act as others.",
             ("TokenRequest", MALFORMED),
             &told,
         ) },

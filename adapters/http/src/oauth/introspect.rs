@@ -2,7 +2,7 @@
 
 use poem::{Request, Response};
 use portcullis_domain::access::ResolveError;
-use portcullis_domain::caller::{Caller, Identity};
+use portcullis_domain::caller::{Caller, Identity, UserSession};
 use portcullis_domain::ids::UserId;
 use portcullis_domain::sessions::Session;
 use portcullis_domain::tokens::{ActiveToken, Claims, Subject, TokenKind};
@@ -158,8 +158,26 @@ async fn known(state: &State, token: &str, form: &Form) -> Result<Option<Active>
         // RFC 7662 §2.1: a hint that says nothing to us is ignored.
         _ => None,
     };
-    Ok(state.app.tokens.introspect(token, hint).await?.map(|active| match active {
-        ActiveToken::Access(claims) => Active::from(*claims),
-        ActiveToken::Refresh(session) => Active::refresh(*session, &state.settings.issuer),
-    }))
+    match state.app.tokens.introspect(token, hint).await? {
+        Some(ActiveToken::Access(claims)) => access(state, *claims).await,
+        Some(ActiveToken::Refresh(session)) => Ok(Some(Active::refresh(*session, &state.settings.issuer))),
+        None => Ok(None),
+    }
+}
+
+/// An access token. What it tells of roles and permissions is told as it is now, not older than a quarter of a second; and
+/// one with which somebody acts as its user is active only as long as they may.
+async fn access(state: &State, mut claims: Claims) -> Result<Option<Active>, Problem> {
+    let depends = claims.roles.is_some() || claims.permissions.is_some() || claims.actor.is_some();
+    if let Some(session) = depends.then(|| UserSession::of(claims.clone())).flatten() {
+        let caller = match state.app.access.recent_caller(session).await {
+            Ok(caller) => caller,
+            Err(ResolveError::Unauthenticated | ResolveError::AddressNotAllowed) => return Ok(None),
+            Err(ResolveError::Failure(failure)) => return Err(failure.into()),
+        };
+        let permissions = caller.permissions.shortest();
+        claims.roles = claims.roles.map(|_| caller.roles.into_iter().map(String::from).collect());
+        claims.permissions = claims.permissions.map(|_| permissions.iter().map(ToString::to_string).collect());
+    }
+    Ok(Some(Active::from(claims)))
 }

@@ -84,6 +84,10 @@ codes! {
         "`admin` may do everything and cannot be changed; every account has `user`, so that it is neither given nor taken. Neither can be deleted.";
     ClientTaken = CONFLICT "client-taken" "There is a client of this id"
         "Choose another id. The ids of deleted clients are not given again.";
+    OwnAccount = CONFLICT "own-account" "This is your own account"
+        "This is for the accounts of others. Your own is changed by the operations under /me, which ask for the password.";
+    PasswordChangePending = CONFLICT "password-change-pending" "The account has to change its password first"
+        "Somebody else chose its password, or knows it, and would have the role too. Give it when the owner has logged in with a new one.";
     LastAdministrator = CONFLICT "last-administrator" "This is the last administrator"
         "Make somebody else an administrator first.";
     LimitReached = CONFLICT "limit-reached" "There can be no more of these"

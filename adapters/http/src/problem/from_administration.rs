@@ -14,6 +14,8 @@ impl From<AdministrationError> for Problem {
         match error {
             AdministrationError::Forbidden(forbidden) => forbidden.into(),
             AdministrationError::NotFound => Self::new(Code::NotFound),
+            AdministrationError::OwnAccount => Self::new(Code::OwnAccount),
+            AdministrationError::Impersonated => Self::new(Code::Impersonated),
             AdministrationError::LastHolder => Self::new(Code::LastAdministrator),
             AdministrationError::Reason => wrong("reason", "malformed", error.to_string()),
             AdministrationError::Conflict => Self::new(Code::EditConflict),
@@ -26,6 +28,7 @@ impl From<CreateUserError> for Problem {
     fn from(error: CreateUserError) -> Self {
         match error {
             CreateUserError::Forbidden(forbidden) => forbidden.into(),
+            CreateUserError::Impersonated => Self::new(Code::Impersonated),
             CreateUserError::EmailTaken => Self::new(Code::EmailTaken),
             CreateUserError::UsernameTaken => Self::new(Code::UsernameTaken),
             CreateUserError::WeakPassword(why) => wrong("password", "weak-password", why),
@@ -42,6 +45,8 @@ impl From<UpdateUserError> for Problem {
         match error {
             UpdateUserError::Forbidden(forbidden) => forbidden.into(),
             UpdateUserError::NotFound => Self::new(Code::NotFound),
+            UpdateUserError::OwnAccount => Self::new(Code::OwnAccount),
+            UpdateUserError::Impersonated => Self::new(Code::Impersonated),
             UpdateUserError::EmailTaken => Self::new(Code::EmailTaken),
             UpdateUserError::UsernameTaken => Self::new(Code::UsernameTaken),
             UpdateUserError::Version => Self::new(Code::VersionMismatch),
@@ -111,6 +116,7 @@ impl From<RoleError> for Problem {
             RoleError::Forbidden(forbidden) => forbidden.into(),
             RoleError::NotFound => Self::new(Code::NotFound),
             RoleError::Taken => Self::new(Code::RoleTaken),
+            RoleError::Held => Self::detailed(Code::NotPermitted, error.to_string()),
             RoleError::BuiltIn => Self::new(Code::BuiltInRole),
             RoleError::TooMany => Self::detailed(Code::LimitReached, error.to_string()),
             RoleError::Description => wrong("description", "malformed", error.to_string()),
@@ -126,6 +132,8 @@ impl From<GrantError> for Problem {
             GrantError::Forbidden(forbidden) => forbidden.into(),
             GrantError::NotFound | GrantError::UnknownRole => Self::detailed(Code::NotFound, error.to_string()),
             GrantError::Implicit => Self::detailed(Code::BuiltInRole, error.to_string()),
+            GrantError::PasswordPending => Self::new(Code::PasswordChangePending),
+            GrantError::TooMany => Self::detailed(Code::LimitReached, error.to_string()),
             GrantError::LastHolder => Self::new(Code::LastAdministrator),
             GrantError::Failure(failure) => failure.into(),
         }

@@ -110,7 +110,7 @@ impl From<ApiKeyError> for Problem {
         };
         match error {
             ApiKeyError::Forbidden(forbidden) => forbidden.into(),
-            ApiKeyError::NotASession | ApiKeyError::BeyondOwner(_) => {
+            ApiKeyError::NotASession | ApiKeyError::BeyondOwner(_) | ApiKeyError::RoleNotHeld(_) => {
                 Self::detailed(Code::NotPermitted, error.to_string())
             }
             ApiKeyError::NotFound => Self::new(Code::NotFound),

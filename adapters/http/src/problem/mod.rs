@@ -144,6 +144,11 @@ impl Problem {
         Self::detailed(Code::NotPermitted, format!("this needs the permission {needed}"))
     }
 
+    /// The caller could do more when the request began.
+    pub(crate) fn permitted_less() -> Self {
+        Self::detailed(Code::NotPermitted, "the caller lost permissions while the body arrived")
+    }
+
     /// What the log should know and the client must not.
     pub(crate) const fn cause(&self) -> Option<&BoxError> {
         self.cause.as_ref()

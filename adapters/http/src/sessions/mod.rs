@@ -17,7 +17,6 @@ use poem::Request;
 use poem_openapi::{OpenApi, Tags};
 use portcullis_domain::accounts::{LoginName, Password};
 use portcullis_domain::audit::Actor;
-use portcullis_domain::caller::UserSession;
 use portcullis_domain::ids::{SessionId, UserId};
 use portcullis_domain::origin::Origin as DomainOrigin;
 use portcullis_domain::sessions::{ListSessions, LogIn, Refresh, RevocationReason, RevokeSession};
@@ -187,15 +186,10 @@ impl SessionApi {
     /// request is `GET`, `HEAD`, `OPTIONS` or `TRACE`: Traefik and Caddy always do. Otherwise the answer is 403 `read-only`.
     #[oai(path = "/auth/verify", method = "get", operation_id = "verify")]
     async fn verify(&self, identified: Identified) -> Result<Verified, Refused<Identifying>> {
-        let claims = match identified {
-            Identified::Token(claims) => claims,
-            Identified::Key(caller) => return Ok(Verified::Key(caller)),
-        };
-        let roles = match claims.roles.is_some().then(|| UserSession::of((*claims).clone())).flatten() {
-            Some(session) => self.0.app.access.roles_now(&session).await?,
-            None => Vec::new(),
-        };
-        Ok(Verified::Token(claims, roles))
+        Ok(match identified {
+            Identified::Token(claims, roles) => Verified::Token(claims, roles),
+            Identified::Key(caller) => Verified::Key(caller),
+        })
     }
 
     /// The devices that are signed in

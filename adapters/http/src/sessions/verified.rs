@@ -25,7 +25,8 @@ const HEADERS: [(&str, &str); 6] = [
     ("x-auth-scopes", "What the token allows, or what the API key may do now, separated by spaces."),
     (
         "x-auth-roles",
-        "The user's roles at this moment if the token tells of roles, or those of the API key, separated by spaces.",
+        "The user's roles at this moment if the token tells of roles, or those of the API key, separated by spaces; while \
+         somebody acts as the user only roles that both have.",
     ),
     ("x-auth-actor-id", "Who really calls, when it is not the user; empty otherwise."),
 ];

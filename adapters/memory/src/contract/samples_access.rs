@@ -118,7 +118,7 @@ pub(super) async fn key_in(store: &Arc<dyn Store>, id: ApiKeyId) -> Option<(ApiK
 /// A new token that works for an hour.
 pub(super) fn one_time(purpose: Purpose, user: Option<UserId>, created: Timestamp) -> OneTimeToken {
     let expires_at = created.plus(Duration::from_secs(3_600));
-    OneTimeToken { digest: secret(), purpose, user, created_at: created, expires_at }
+    OneTimeToken { digest: secret(), purpose, user, version: user.map(|_| 1), created_at: created, expires_at }
 }
 
 /// Stores a one-time token.

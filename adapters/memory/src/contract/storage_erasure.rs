@@ -10,6 +10,10 @@ fn somebody() -> UserId {
     UserId::new(at(0), &RANDOM)
 }
 
+fn some_key() -> ApiKeyId {
+    ApiKeyId::new(at(0), &RANDOM)
+}
+
 /// An entry with traces of a person.
 fn traced(second: i64, actor: Actor, subject: Option<UserId>, impersonator: Option<UserId>) -> AuditEntry {
     AuditEntry {
@@ -25,13 +29,13 @@ fn traced(second: i64, actor: Actor, subject: Option<UserId>, impersonator: Opti
 
 /// On or by an account, or by it as somebody else; and others that are not.
 fn about(ann: UserId, ben: UserId) -> (Vec<AuditEntry>, Vec<AuditEntry>) {
-    let key = Actor::ApiKey(ApiKeyId::new(at(0), &RANDOM));
+    let key = some_key();
     let hers = vec![
         traced(1, Actor::User(ann), None, None),
         traced(2, Actor::User(ann), Some(ben), None),
         traced(3, Actor::User(ben), Some(ann), None),
         traced(4, Actor::Operator, Some(ann), None),
-        traced(5, key.clone(), Some(ann), None),
+        traced(5, Actor::ApiKey(key), Some(ann), None),
         traced(6, Actor::User(ben), Some(ben), Some(ann)),
         traced(7, Actor::User(ann), Some(ann), Some(ann)),
         AuditEntry { ip: None, ..traced(8, Actor::User(ann), Some(ann), Some(ben)) },
@@ -43,7 +47,7 @@ fn about(ann: UserId, ben: UserId) -> (Vec<AuditEntry>, Vec<AuditEntry>) {
         traced(5, Actor::User(ben), None, Some(ben)),
         traced(6, Actor::Client(ann.to_string()), Some(ben), None),
         traced(7, Actor::Anonymous, None, None),
-        traced(8, key, None, None),
+        traced(8, Actor::ApiKey(key), None, None),
     ];
     (hers, others)
 }
@@ -54,8 +58,12 @@ fn newest_first(mut entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
 }
 
 async fn noted(storage: &Storage, user: UserId) {
+    noted_with(storage, user, &[]).await;
+}
+
+async fn noted_with(storage: &Storage, user: UserId, keys: &[ApiKeyId]) {
     let mut tx = begin(&storage.store).await;
-    kept(tx.audit().note_erasure(user).await, "an erasure is noted");
+    kept(tx.audit().note_erasure(user, keys).await, "an erasure is noted");
     commit(tx).await;
 }
 
@@ -139,6 +147,90 @@ pub async fn an_erasure_removes_a_persons_traces_in_batches(storage: &Storage) {
     assert_eq!(audited(&storage.store, &everything()).await, newest_first(all), "{promise}: of no other, nothing else");
 }
 
+/// By a key on its account too, on others, and as somebody else: each is found once.
+pub async fn entries_by_the_api_keys_of_an_account_are_found_with_it(storage: &Storage) {
+    let promise = "entries by the API keys that are named are about the account as well";
+    let (ann, ben, first, second) = (somebody(), somebody(), some_key(), some_key());
+    let keys = vec![first, second];
+    let (mut hers, others) = about(ann, ben);
+    hers.extend([
+        traced(11, Actor::ApiKey(first), None, None),
+        traced(12, Actor::ApiKey(first), Some(ann), None),
+        traced(13, Actor::ApiKey(second), Some(ben), Some(ann)),
+        traced(14, Actor::ApiKey(second), Some(ben), None),
+    ]);
+    append(&storage.store, &others).await;
+    append(&storage.store, &hers).await;
+    let hers = newest_first(hers);
+    let query = AuditQuery { about: Some(ann), keys: keys.clone(), ..everything() };
+    assert_eq!(audited(&storage.store, &query).await, hers, "{promise}");
+    let one = AuditQuery { keys: vec![first], actor: Some(Actor::ApiKey(first)), ..query.clone() };
+    let by_first: Vec<_> = hers.iter().filter(|entry| entry.actor == Actor::ApiKey(first)).cloned().collect();
+    assert_eq!(audited(&storage.store, &one).await, by_first, "{promise}: with other filters");
+    let (mut page, mut paged) = (AuditQuery { limit: 3, ..query }, Vec::new());
+    loop {
+        let entries = audited(&storage.store, &page).await;
+        let Some(last) = entries.last() else { break };
+        page.before = Some((last.at, last.id));
+        paged.extend(entries);
+        assert!(paged.len() <= hers.len(), "pages repeat entries");
+    }
+    assert_eq!(paged, hers, "{promise}: in pages");
+    let nobody = AuditQuery { keys, ..everything() };
+    assert_eq!(audited(&storage.store, &nobody).await.len(), hers.len() + others.len(), "keys alone filter nothing");
+}
+
+/// What they did on others, batch by batch; no entry of another key.
+pub async fn an_erasure_covers_the_api_keys_that_were_noted(storage: &Storage) {
+    let promise = "an erasure covers what the API keys did that were noted with it";
+    let (ann, ben, keys) = (somebody(), somebody(), [some_key(), some_key(), some_key()]);
+    let hers: Vec<_> = (0..7).map(|n| traced(n, Actor::ApiKey(keys[usize::from(n > 3)]), Some(ben), None)).collect();
+    let others = [traced(1, Actor::ApiKey(keys[2]), Some(ben), None), traced(2, Actor::User(ben), None, None)];
+    append(&storage.store, &hers).await;
+    append(&storage.store, &others).await;
+    noted_with(storage, ben, &[]).await;
+    noted_with(storage, ann, &keys[..1]).await;
+    noted_with(storage, ann, &keys[..2]).await;
+    noted_with(storage, ann, &[]).await;
+    for step in [3, 3, 1] {
+        assert!(erasures(storage).await.contains(&ann), "the note stays until all is done");
+        assert_eq!(erased(storage, ann, 3).await, step, "{promise}: batch by batch");
+    }
+    assert_eq!(erasures(storage).await, [ben], "the note goes");
+    let without = |entry: AuditEntry| AuditEntry { ip: None, user_agent: None, ..entry };
+    let all = hers.iter().cloned().map(without).chain(others).collect();
+    assert_eq!(audited(&storage.store, &everything()).await, newest_first(all), "{promise}: of no other, nothing else");
+    append(&storage.store, &hers[..1].iter().map(|e| AuditEntry { at: at(99), ..e.clone() }).collect::<Vec<_>>()).await;
+    assert_eq!(erased(storage, ann, 3).await, 0, "the keys are forgotten with the note");
+}
+
+/// Words about a person go with the person; what the person wrote about others stays.
+pub async fn an_erasure_empties_the_reasons_given_about_an_account(storage: &Storage) {
+    let promise = "an erasure removes why an account was disabled, and why somebody acted as its user";
+    let (ann, ben) = (somebody(), somebody());
+    let act = |second, actor, action, subject| AuditEntry { action, ..traced(second, actor, Some(subject), None) };
+    let silent = |entry: AuditEntry| AuditEntry { ip: None, user_agent: None, ..entry };
+    let hers = vec![
+        act(1, Actor::User(ben), Action::DisableUser, ann),
+        silent(act(2, Actor::Operator, Action::Impersonate, ann)),
+        act(3, Actor::User(ann), Action::DisableUser, ann),
+    ];
+    let kept_words = vec![
+        act(4, Actor::User(ben), Action::GrantRole, ann),
+        act(5, Actor::User(ann), Action::DisableUser, ben),
+        silent(act(6, Actor::User(ann), Action::Impersonate, ben)),
+        AuditEntry { detail: None, ..silent(act(7, Actor::Operator, Action::DisableUser, ann)) },
+    ];
+    append(&storage.store, &hers).await;
+    append(&storage.store, &kept_words).await;
+    noted(storage, ann).await;
+    assert_eq!(erased(storage, ann, 9).await, 5, "{promise}: each counts once");
+    assert_eq!(erasures(storage).await, [], "and all is done");
+    let emptied = hers.into_iter().map(|entry| AuditEntry { detail: None, ..silent(entry) });
+    let all = emptied.chain(kept_words.into_iter().map(silent)).collect();
+    assert_eq!(audited(&storage.store, &everything()).await, newest_first(all), "{promise}, and nothing else");
+}
+
 /// A batch that is just full may be the last one: the next one says so.
 pub async fn a_full_batch_is_not_the_end_of_an_erasure(storage: &Storage) {
     let ann = somebody();
@@ -158,7 +250,7 @@ pub async fn erasures_are_noted_with_their_unit(storage: &Storage) {
     append(&storage.store, &[traced(1, Actor::User(ann), None, None)]).await;
     let before = audited(&storage.store, &everything()).await;
     let mut tx = begin(&storage.store).await;
-    kept(tx.audit().note_erasure(ann).await, promise);
+    kept(tx.audit().note_erasure(ann, &[some_key()]).await, promise);
     assert_eq!(kept(tx.audit().erasures(9).await, promise), [ann], "a unit sees its own note");
     drop(tx);
     assert_eq!(erasures(storage).await, [], "{promise}");
@@ -178,7 +270,7 @@ pub async fn erasures_are_noted_with_their_unit(storage: &Storage) {
             let key = super::samples_access::api_key(ann, at(0));
             refused(tx.api_keys().insert(&key).await, "an API key needs its account");
             refused(tx.audit().erase(ann, 9).await, "after an error nothing is removed");
-            refused(tx.audit().note_erasure(ann).await, "after an error nothing is noted");
+            refused(tx.audit().note_erasure(ann, &[some_key()]).await, "after an error nothing is noted");
             refused(tx.audit().erasures(9).await, "after an error nothing is read");
             refused(tx.commit(at(0), Vec::new()).await, "after an error the commit is refused");
         } else {

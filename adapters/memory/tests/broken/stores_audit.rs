@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
-use portcullis_domain::ids::UserId;
+use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::store::{Store, StoreError};
 
@@ -28,8 +28,8 @@ impl AuditRepository for BrokenTx {
         self.tx().audit().page(query).await
     }
 
-    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError> {
-        self.tx().audit().note_erasure(user).await
+    async fn note_erasure(&mut self, user: UserId, keys: &[ApiKeyId]) -> Result<(), StoreError> {
+        self.tx().audit().note_erasure(user, keys).await
     }
 
     async fn erasures(&mut self, limit: u32) -> Result<Vec<UserId>, StoreError> {

@@ -7,7 +7,7 @@ mod row;
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::audit::{AuditEntry, AuditQuery};
-use portcullis_domain::ids::UserId;
+use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::audit::AuditRepository;
 use portcullis_domain::ports::store::StoreError;
 use sea_orm::{ConnectionTrait, FromQueryResult};
@@ -39,10 +39,9 @@ impl AuditRepository for Unit {
         Ok(entries)
     }
 
-    async fn note_erasure(&mut self, user: UserId) -> Result<(), StoreError> {
+    async fn note_erasure(&mut self, user: UserId, keys: &[ApiKeyId]) -> Result<(), StoreError> {
         let link = self.writing().await?;
-        let note = link.statement(erase::NOTE, [(*user.as_uuid()).into()]);
-        link.execute_raw(note).await.map_err(store_error)?;
+        erase::note(&link, user, keys).await.map_err(store_error)?;
         self.keep(link);
         Ok(())
     }

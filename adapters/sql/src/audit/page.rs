@@ -1,7 +1,6 @@
 //! Looking through the trail.
 
 use portcullis_domain::audit::{Action, Actor, AuditQuery};
-use portcullis_domain::ids::UserId;
 use sea_orm::{DbBackend, Statement};
 
 use super::row::{COLUMNS, OWN};
@@ -38,7 +37,7 @@ pub(crate) fn statement(backend: DbBackend, query: &AuditQuery) -> Statement {
         let (at, id) = (draft.place(at.as_unix_micros()), draft.place(*id.as_uuid()));
         draft.words(format!("(at, id) < ({at}, {id})"));
     }
-    let about = about(&mut draft, query.about);
+    let about = about(backend, &mut draft, query);
     let branches: Vec<Vec<String>> = actor(&mut draft, query.actor.as_ref())
         .iter()
         .flat_map(|actor| about.iter().map(move |about| [actor.as_slice(), about].concat()))
@@ -78,19 +77,33 @@ fn actor(draft: &mut Draft, actor: Option<&Actor>) -> Vec<Vec<String>> {
     }
 }
 
-/// What was done on or by an account, in its own name or as somebody else: no entry is found in two ways.
-fn about(draft: &mut Draft, user: Option<UserId>) -> Vec<Vec<String>> {
-    let Some(user) = user else { return vec![Vec::new()] };
+/// What was done on or by an account, in its own name, as somebody else, or by its API keys: no entry is found in two ways.
+fn about(backend: DbBackend, draft: &mut Draft, query: &AuditQuery) -> Vec<Vec<String>> {
+    let Some(user) = query.about else { return vec![Vec::new()] };
     let (id, text) = (draft.place(*user.as_uuid()), draft.place(user.to_string()));
     let on = format!("subject_id = {id}");
     // Where the actor is the subject, the row says so instead of who it is.
     let by = [BY_OTHERS.to_owned(), "actor_kind = 'user'".to_owned(), format!("actor_id = {text}")];
-    let as_another = [
-        format!("impersonator = {id}"),
-        format!("(subject_id IS NULL OR subject_id <> {id})"),
-        format!("(actor_id IS NULL OR actor_id <> {text})"),
-    ];
-    vec![vec![on], by.to_vec(), as_another.to_vec()]
+    let on_others = format!("(subject_id IS NULL OR subject_id <> {id})");
+    let as_another =
+        [format!("impersonator = {id}"), on_others.clone(), format!("(actor_id IS NULL OR actor_id <> {text})")];
+    let mut all = vec![vec![on], by.to_vec(), as_another.to_vec()];
+    if !query.keys.is_empty() {
+        let keys: Vec<String> = query.keys.iter().map(|key| format!("\"{key}\"")).collect();
+        let keys = draft.place(format!("[{}]", keys.join(",")));
+        let each = match backend {
+            DbBackend::Postgres => format!("jsonb_array_elements_text({keys}::jsonb)"),
+            _ => format!("value FROM json_each({keys})"),
+        };
+        all.push(vec![
+            BY_OTHERS.to_owned(),
+            "actor_kind = 'api_key'".to_owned(),
+            format!("actor_id IN (SELECT {each})"),
+            on_others,
+            format!("(impersonator IS NULL OR impersonator <> {id})"),
+        ]);
+    }
+    all
 }
 
 fn select(draft: &Draft, branch: &[String], limit: &str) -> String {

@@ -9,6 +9,7 @@ pub struct Model {
     pub digest: Vec<u8>,
     pub purpose: String,
     pub user_id: Option<Uuid>,
+    pub user_version: Option<i64>,
     pub created_at: i64,
     pub expires_at: i64,
 }

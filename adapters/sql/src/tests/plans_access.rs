@@ -21,6 +21,7 @@ type Case = (Statement, &'static [&'static str]);
 
 /// Somebody who is among the rows.
 const SOMEBODY: UserId = UserId::from_uuid(Uuid::from_u128(7));
+const KEYS: [ApiKeyId; 2] = [ApiKeyId::from_uuid(Uuid::from_u128(8)), ApiKeyId::from_uuid(Uuid::from_u128(9))];
 const AT: Timestamp = Timestamp::from_unix_micros(10_000_000);
 
 /// 20,000 accounts, of which one in 200 is disabled and 20 have a rare role and half of them a
@@ -121,13 +122,18 @@ fn of_the_trail(backend: DbBackend) -> Vec<Case> {
         ),
         (page(AuditQuery { actor: Some(Actor::User(SOMEBODY)), ..whole.clone() }), &["audit_subject", "audit_actor"]),
         (
-            page(AuditQuery { about: Some(SOMEBODY), before, ..whole }),
+            page(AuditQuery { about: Some(SOMEBODY), before, ..whole.clone() }),
+            &["audit_subject", "audit_actor", "audit_impersonator"],
+        ),
+        (
+            page(AuditQuery { about: Some(SOMEBODY), keys: KEYS.to_vec(), before, ..whole }),
             &["audit_subject", "audit_actor", "audit_impersonator"],
         ),
     ];
-    let indexes: [&[&str]; 3] = [&["audit_subject"], &["audit_actor"], &["audit_impersonator"]];
+    let indexes: [&[&str]; 4] = [&["audit_subject"], &["audit_actor"], &["audit_impersonator"], &["audit_actor"]];
     for (place, (sql, index)) in audit::erase::statements().iter().zip(indexes).enumerate() {
-        let who: Value = if place == 1 { SOMEBODY.to_string().into() } else { (*SOMEBODY.as_uuid()).into() };
+        let text = place == 1 || place == 3;
+        let who: Value = if text { SOMEBODY.to_string().into() } else { (*SOMEBODY.as_uuid()).into() };
         all.push((written(backend, &sessions::words(backend, sql), &[who, 10_i64.into()]), index));
     }
     all

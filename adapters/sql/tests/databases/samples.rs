@@ -119,7 +119,8 @@ pub(crate) fn api_key(owner: &User) -> ApiKey {
 
 pub(crate) fn one_time_token(owner: &User) -> OneTimeToken {
     let (digest, user) = (SecretDigest(digest(3).0), Some(owner.id));
-    OneTimeToken { digest, purpose: Purpose::SetPassword, user, created_at: at(0), expires_at: at(100) }
+    let purpose = Purpose::SetPassword;
+    OneTimeToken { digest, purpose, user, version: Some(owner.version), created_at: at(0), expires_at: at(100) }
 }
 
 pub(crate) fn webhook() -> Webhook {
