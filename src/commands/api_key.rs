@@ -1,12 +1,41 @@
-//! API keys as they are shown.
+//! API keys as they are named and shown.
 
+use std::ffi::OsStr;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use portcullis_domain::Timestamp;
 use portcullis_domain::access::{ApiKey, KeyUsage, NewApiKey};
+use portcullis_domain::ids::ApiKeyId;
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::operate::{listed, sheet, shown, tell, tell_once};
 use crate::exchange::printable;
+
+/// Reads which key is meant: its id, or what it begins with. A whole key names itself as well: somebody who has found one
+/// gives it to `revoke`, and no error repeats what may be a secret.
+#[derive(Clone)]
+pub(super) struct KeyName;
+
+impl TypedValueParser for KeyName {
+    type Value = ApiKeyId;
+
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<ApiKeyId, clap::Error> {
+        let text = value.to_str().unwrap_or_default();
+        let id = text.strip_prefix("pk_").map_or_else(|| text.parse().ok(), begun);
+        let why = "this is not the id of an API key: see `portcullis api-keys list`";
+        id.ok_or_else(|| command.clone().error(ErrorKind::ValueValidation, why))
+    }
+}
+
+/// The id in the first 32 digits after `pk_`.
+fn begun(rest: &str) -> Option<ApiKeyId> {
+    let digits = rest.get(..32).filter(|digits| digits.is_ascii())?;
+    let groups = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    groups.join("-").parse().ok()
+}
 
 /// The key itself, once.
 pub(super) fn tell_key(NewApiKey { key, secret }: &NewApiKey, json: bool, hint: &str) -> Outcome {

@@ -16,7 +16,7 @@ use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::limits::Quota;
 use serde_json::{Value, json};
 
-use super::api_key::{described, now, state, tell_key, told};
+use super::api_key::{KeyName, described, now, state, tell_key, told};
 use super::operate::{on_app, origin, shown, table, tell};
 use super::person::find;
 use super::{Json, Outcome, misused};
@@ -55,8 +55,8 @@ pub(super) struct List {
 
 #[derive(Args)]
 pub(super) struct One {
-    /// Which key, as `portcullis api-keys list` names it.
-    #[arg(value_parser = key_id)]
+    /// Which key: its id, as `portcullis api-keys list` names it, or what it begins with (pk_ and 32 digits).
+    #[arg(value_parser = KeyName)]
     id: ApiKeyId,
     #[command(flatten)]
     json: Json,
@@ -130,10 +130,6 @@ pub(super) struct Rotate {
     /// For how long the present secret works on, up to 30d.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = overlap)]
     overlap: Duration,
-}
-
-fn key_id(text: &str) -> Result<ApiKeyId, String> {
-    text.parse().map_err(|_| "must be the id of an API key; see `portcullis api-keys list`".to_owned())
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

@@ -18,6 +18,7 @@ mod migrate;
 mod operate;
 mod person;
 mod records;
+mod remedy;
 mod report;
 mod roles;
 mod serve;
@@ -56,20 +57,23 @@ pub(crate) struct Cli {
     command: Command,
 }
 
+/// Where the help of every command has the flags that all of them have.
+const SETTINGS: &str = "Settings";
+
 /// Settings by flag; secrets come from the environment or files only.
 #[derive(Args)]
 struct SettingFlags {
     /// A TOML file with settings; see `portcullis config template`.
-    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", value_name = "FILE", help_heading = SETTINGS)]
     config: Option<PathBuf>,
     /// Port of the public listener.
-    #[arg(long, global = true, value_name = "PORT")]
+    #[arg(long, global = true, value_name = "PORT", help_heading = SETTINGS)]
     port: Option<u16>,
     /// Address of the public listener.
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = SETTINGS)]
     host: Option<String>,
     /// error, warn, info, debug or trace.
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = SETTINGS)]
     log_level: Option<String>,
 }
 
@@ -186,9 +190,10 @@ pub(crate) fn run(cli: Cli) -> Outcome {
     }
 }
 
-/// Tells on standard error what went wrong and why, in a line.
-pub(crate) fn complain(error: &dyn std::error::Error) {
-    tell(&with_causes(error));
+/// Tells on standard error what went wrong and why, in a line, and what to do about it.
+pub(crate) fn complain(error: &(dyn std::error::Error + 'static)) {
+    let advice = remedy::remedy(error).map(|advice| format!(": {advice}")).unwrap_or_default();
+    tell(&format!("{}{advice}", with_causes(error)));
 }
 
 fn tell(complaint: &str) {

@@ -24,6 +24,17 @@ export class Outside {
     this.#token = tokens.access_token
   }
 
+  /** An account that whoever is watched opens for somebody: the link by which its owner chooses a password. */
+  async invite({ username, email }) {
+    const { password_link: link } = await this.#ask('POST', '/api/v1/users', { username, email })
+    return link.url
+  }
+
+  /** The roles of whoever is watched. */
+  async roles() {
+    return (await this.#ask('GET', '/api/v1/me/access')).roles
+  }
+
   /** All that could have been changed: the profile, and which sessions live. */
   async account() {
     const user = await this.#ask('GET', '/api/v1/me')

@@ -1,5 +1,5 @@
-// node run.mjs <scenario>: opens the sites and says where they are, is told on standard input where the service is,
-// and plays one scenario in a fresh Chromium. Everything is on loopback. Exit status 0: all held.
+// node run.mjs <scenario>: opens the sites and says where they are, is told on standard input where the service is
+// (and more, if the scenario wants it, each after a space), and plays one scenario in a fresh Chromium. Everything is on loopback. Exit status 0: all held.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,8 @@ const { play } = await import(`./scenarios/${process.argv[2]}.mjs`)
 const sites = await open()
 console.log(JSON.stringify(sites.origins))
 const input = createInterface({ input: process.stdin })
-const service = (await within(60, 'the address of the service', input[Symbol.asyncIterator]().next())).value
+const line = (await within(60, 'the address of the service', input[Symbol.asyncIterator]().next())).value
+const [service, ...given] = line.split(' ')
 input.close()
 sites.gateway.serve(service)
 
@@ -31,7 +32,7 @@ try {
   context = await chromium.launchPersistentContext(profile, { executablePath, args: flags, timeout: 60_000 })
   context.setDefaultTimeout(20_000)
   const witness = new Witness(context, sites.gateway)
-  const stage = { context, ...sites, witness, outside: new Outside(service), step: witness.step.bind(witness) }
+  const stage = { context, ...sites, given, witness, outside: new Outside(service), step: witness.step.bind(witness) }
   await within(120, process.argv[2], play(stage))
 } catch (error) {
   console.error(error)

@@ -4,6 +4,9 @@ import { createServer } from 'node:http'
 import { scripts } from './bundle.mjs'
 import { Gateway } from './gateway.mjs'
 
+/** What the service answers on its own origin: the API, and its pages for people. */
+const service = /^\/(api|setup|set-password)(\/|$)/
+
 const hosts = [['own', 'localhost'], ['allowed', 'localhost'], ['sibling', 'localhost'], ['stranger', '127.0.0.1']]
 
 /**
@@ -24,7 +27,7 @@ export async function open() {
       const base = name === 'own' ? '' : origins.own
       if (files.has(`${page}.js`)) return send(outgoing, 'text/html', html(page, base))
       if (files.has(pathname)) return send(outgoing, 'text/javascript', files.get(pathname))
-      if (name === 'own' && pathname.startsWith('/api/')) return gateway.handle(incoming, outgoing)
+      if (name === 'own' && service.test(pathname)) return gateway.handle(incoming, outgoing)
       outgoing.writeHead(404).end()
     })
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening))

@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{House, PASSWORD};
+use crate::harness::{Ask, House, PASSWORD};
 use crate::staff::Member;
 
 const ACTIONS: &str = "/api/v1/users/actions";
@@ -95,4 +95,21 @@ async fn nothing_is_done_for_a_reader_who_has_gone() {
     drop(body);
     assert!(!house.accepts(&members[0].tokens.access).await);
     assert!(house.accepts(&members[4].tokens.access).await);
+}
+
+#[tokio::test]
+async fn a101_whoever_deletes_many_may_write_and_delete_and_the_document_says_so() {
+    let house = House::new().await;
+    let ada = house.member("ada").await;
+    let deletes = house.staff("deletes", &["users:delete"]).await;
+    let both = house.staff("both", &["users:delete", "users:write"]).await;
+    let delete = || json!({ "action": "delete", "ids": [ada.id] });
+    let refused = house.send(deletes.post(ACTIONS, delete())).await.is(StatusCode::FORBIDDEN);
+    assert_eq!(refused.json()["detail"], "this needs the permission users:write");
+    assert_eq!(house.send(both.post(ACTIONS, delete())).await.is(StatusCode::OK).lines(), [line(&ada, None)]);
+    let document = house.send(Ask::get("/openapi.json")).await.json();
+    let operation = &document["paths"][ACTIONS]["post"];
+    assert_eq!(operation["x-permission"], "users:write");
+    let told = operation["description"].as_str().unwrap();
+    assert!(told.contains("`delete` needs the permission `users:delete` besides"), "{told}");
 }

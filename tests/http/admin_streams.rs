@@ -110,6 +110,26 @@ async fn whoever_is_revoked_meanwhile_gets_no_more() {
     let mut acting = chunks(&house, clerk.post("/api/v1/users/actions", body)).await;
     assert_eq!((next(&mut reading).await.unwrap(), next(&mut acting).await.unwrap()), (500, 1));
     house.send(admin.delete(&format!("{}/roles/clerk", clerk.path()))).await.is(StatusCode::NO_CONTENT);
-    house.clock.advance(Duration::from_secs(5));
+    house.clock.advance(Duration::from_secs(1));
     assert!(next(&mut reading).await.is_err() && next(&mut acting).await.is_err());
+}
+
+#[tokio::test]
+async fn a_key_that_reads_for_long_is_asked_for_again_and_counted_once() {
+    let (house, _, admin) = house().await;
+    let body =
+        json!({ "name": "x", "permissions": ["users:read"], "rate_limit": { "requests": 1, "per_seconds": 60 } });
+    let made = house.send(admin.post("/api/v1/me/api-keys", body)).await.is(StatusCode::CREATED);
+    let place = made.header("location").unwrap().to_owned();
+    let ask = Ask::get(EXPORTS[0]).header("x-api-key", made.json()["key"].as_str().unwrap());
+    let mut reading = chunks(&house, ask).await;
+    for _ in 0..2 {
+        assert_eq!(next(&mut reading).await.unwrap(), 500);
+        house.clock.advance(Duration::from_secs(1));
+    }
+    house.app.access.flush_usage().await.unwrap();
+    assert_eq!(house.send(admin.get(&place)).await.json()["uses"], 1);
+    house.send(admin.delete(&place)).await.is(StatusCode::NO_CONTENT);
+    house.clock.advance(Duration::from_secs(1));
+    assert!(next(&mut reading).await.is_err());
 }

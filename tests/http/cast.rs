@@ -91,7 +91,8 @@ impl Proof {
     }
 }
 
-/// A house with an administrator, somebody to act upon, a role without permissions, and a client.
+/// A house with an administrator, somebody to act upon, a role that both have, one that nobody has, and a client. The
+/// roles hold no permission.
 pub(crate) struct Scene {
     pub(crate) house: House,
     pub(crate) admin: Member,
@@ -102,10 +103,14 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn new() -> Self {
         let house = House::new().await;
-        house.role("support", &[]).await;
+        for role in ["support", "vacant"] {
+            house.role(role, &[]).await;
+        }
         house.client("orders", "").await;
         let (admin, victim) = (house.admin("root-1").await, house.member("victim").await);
-        house.grant(&victim, "support").await;
+        for member in [&admin, &victim] {
+            house.grant(member, "support").await;
+        }
         let mut scene = Self { targets: Targets::of(&victim), house, admin, victim };
         scene.targets.own_session = scene.admin.tokens.session.clone();
         scene.targets.own_key = scene.key(&scene.admin, json!([])).await.1;
@@ -113,9 +118,9 @@ impl Scene {
         scene
     }
 
-    /// An API key of somebody, with these permissions: its text, and its id.
+    /// An API key of somebody, with these permissions and one of their roles: its text, and its id.
     pub(crate) async fn key(&self, owner: &Member, permissions: Value) -> (String, String) {
-        let body = json!({ "name": "a robot", "permissions": permissions });
+        let body = json!({ "name": "a robot", "permissions": permissions, "roles": ["support"] });
         let answer = self.house.send(owner.post("/api/v1/me/api-keys", body)).await.is(StatusCode::CREATED).json();
         (answer["key"].as_str().unwrap().to_owned(), answer["id"].as_str().unwrap().to_owned())
     }

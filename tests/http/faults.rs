@@ -11,6 +11,7 @@ use portcullis_memory::{MemoryStore, SeededRandomness};
 use serde_json::json;
 
 use crate::harness::{Answer, Ask, CLIENT, House, PASSWORD, Plan};
+use crate::staff::Member;
 
 /// What the log may know and a client must not.
 const INSIDE: &str = "postgres://user:secret@10.0.0.1/ SELECT password FROM users at /srv/store.rs:1";
@@ -91,6 +92,32 @@ fn asks(access: &str, refresh: &str) -> Vec<Ask> {
     ]
 }
 
+/// The same for those in charge; `other` is somebody else.
+fn administrative(admin: &Member, other: &Member) -> Vec<Ask> {
+    let path = other.path();
+    vec![
+        admin.get("/api/v1/users"),
+        admin.get(&path),
+        admin.get("/api/v1/users/export"),
+        admin.get(&format!("{path}/export")),
+        admin.post("/api/v1/users", json!({ "email": "new@example.com" })),
+        admin.patch(&path, "\"1\"", json!({ "username": "eve" })),
+        admin.post(&format!("{path}/disable"), json!({ "reason": "ticket 4711" })),
+        admin.post(&format!("{path}/impersonate"), json!({ "reason": "ticket 4711" })),
+        admin.delete(&path),
+        admin.put(&format!("{path}/roles/admin")),
+        admin.post("/api/v1/users/actions", json!({ "action": "enable", "ids": [other.id] })),
+        admin.post("/api/v1/roles", json!({ "name": "clerk", "permissions": ["users:read"] })),
+        admin.post("/api/v1/clients", json!({ "scope": "stock:read" })),
+        admin.get("/api/v1/api-keys"),
+        admin.get("/api/v1/audit"),
+        admin.get("/api/v1/audit/export"),
+        admin.get("/api/v1/stats"),
+        // Whoever may not do it: that cannot be put on record.
+        other.post("/api/v1/users", json!({})),
+    ]
+}
+
 #[track_caller]
 fn tells_nothing(answer: &Answer) {
     let text = answer.text();
@@ -102,7 +129,8 @@ fn tells_nothing(answer: &Answer) {
 async fn every_answer_is(fault: u8, status: StatusCode, code: &str, error: &str) {
     let (house, store) = house().await;
     let tokens = house.user("ada").await;
-    for ask in asks(&tokens.access, &tokens.refresh) {
+    let (admin, other) = (house.admin("root-1").await, house.member("bea").await);
+    for ask in asks(&tokens.access, &tokens.refresh).into_iter().chain(administrative(&admin, &other)) {
         store.set(fault);
         let answer = house.send(ask.clone()).await;
         store.set(NONE);

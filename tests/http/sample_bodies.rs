@@ -55,7 +55,7 @@ pub(crate) fn path_of(pattern: &str, targets: &Targets) -> String {
     let path = path
         .replace("{session}", &targets.session)
         .replace("{role}", "support")
-        .replace("{name}", "support")
+        .replace("{name}", "vacant")
         .replace("{type}", "portcullis.user.registered.v1");
     assert!(!path.contains('{'), "{path} has a parameter that is not known here: say what it stands for");
     path

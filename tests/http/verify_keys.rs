@@ -6,8 +6,9 @@ use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::access::{by_key, key_of};
-use crate::harness::{Ask, CLIENT, House, Plan, encoded};
+use crate::harness::{Ask, CLIENT, House, PASSWORD, Plan, encoded};
 use crate::impersonation::acting;
+use crate::staff::Member;
 
 const VERIFY: &str = "/api/v1/auth/verify";
 const HEADERS: [&str; 6] =
@@ -124,4 +125,47 @@ async fn introspection_tells_who_acts() {
     assert_eq!((&told["sub"], &told["act"]), (&json!(ada.id), &json!({ "sub": admin.id })));
     assert!(told["scope"].as_str().unwrap().split(' ').any(|word| word == "read_only"));
     assert_eq!(introspected(&house, &ada.tokens.access).await.get("act"), None);
+}
+
+#[tokio::test]
+async fn who_acts_as_somebody_else_has_no_role_at_a_proxy_that_they_lack_themselves() {
+    let house = House::build(Plan { standing_in_tokens: true, ..Plan::default() }).await;
+    let (admin, ada) = (house.admin("root-1").await, house.staff("ada", &["audit:read"]).await);
+    house.role("shared", &[]).await;
+    house.grant(&ada, "shared").await;
+    let token = acting(&house, &admin, &ada, true).await;
+    assert_eq!(told(&house, Ask::get(VERIFY).bearer(&token)).await[4], "user");
+    house.grant(&admin, "shared").await;
+    assert_eq!(told(&house, Ask::get(VERIFY).bearer(&token)).await[4], "shared user");
+    let again = house.login("ada", PASSWORD).await;
+    assert_eq!(told(&house, Ask::get(VERIFY).bearer(&again.access)).await[4], "ada shared user");
+}
+
+#[tokio::test]
+async fn a081_a_token_of_somebody_who_may_act_as_others_no_more_is_not_active() {
+    let house = House::new().await;
+    let (admin, second) = (house.admin("root-1").await, house.admin("root-2").await);
+    let ada = house.member("ada").await;
+    let token = acting(&house, &second, &ada, false).await;
+    assert_eq!(introspected(&house, &token).await["active"], true);
+    house.send(admin.delete(&format!("{}/roles/admin", second.path()))).await.is(StatusCode::NO_CONTENT);
+    assert_eq!(introspected(&house, &token).await, json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn a104_introspection_tells_the_roles_and_permissions_of_this_moment() {
+    let house = House::build(Plan { standing_in_tokens: true, ..Plan::default() }).await;
+    let admin = house.admin("root-1").await;
+    house.staff("clerk", &["users:*", "audit:read"]).await;
+    let clerk = house.login("clerk", PASSWORD).await;
+    let told = introspected(&house, &clerk.access).await;
+    assert_eq!((&told["roles"], &told["permissions"]), (&json!(["clerk", "user"]), &json!(["audit:read", "users:*"])));
+    let id = told["sub"].as_str().unwrap();
+    let member = Member { id: id.to_owned(), tokens: clerk.clone() };
+    let looking = introspected(&house, &acting(&house, &admin, &member, false).await).await;
+    assert_eq!(looking["roles"], json!(["user"]));
+    assert_eq!(looking["permissions"], json!(["audit:read", "users:read"]), "no more than both may, to look");
+    house.send(admin.delete(&format!("/api/v1/users/{id}/roles/clerk"))).await.is(StatusCode::NO_CONTENT);
+    let told = introspected(&house, &clerk.access).await;
+    assert_eq!((&told["active"], &told["roles"], &told["permissions"]), (&json!(true), &json!(["user"]), &json!([])));
 }

@@ -285,22 +285,24 @@ async fn what_cannot_be_done_is_said_with_the_exit_code_of_its_kind() {
         (&["users", "show", "nobody@example.com"][..], 1, "there is no account \"nobody@example.com\""),
         (&["users", "show", nobody], 1, "there is no account"),
         (&["users", "show", "so\u{1b}[31m"], 1, "there is no account"),
-        (&["users", "grant", &ada.email, "nobody"], 1, "there is no such role"),
-        (&["users", "grant", &ada.email, "user"], 1, "every account has the role user"),
+        (&["users", "grant", &ada.email, "nobody"], 1, "there is no such role: see `portcullis roles list`"),
+        (&["users", "disable", &ada.email, "--reason", "x"], 1, "the last administrator: make another one first"),
+        (&["users", "withdraw", &ada.email, "admin"], 1, "the last administrator: make another one first"),
+        (&["users", "grant", &ada.email, "user"], 1, "every account has the role user: `portcullis roles update user`"),
         (&["users", "grant", &ada.email, "Admin"], 2, "the name of a role"),
         (&["users", "list", "--status", "gone"], 2, "active or disabled"),
-        (&["admin", "create-user", "--email", &ada.email], 1, "already has an account"),
+        (&["admin", "create-user", "--email", &ada.email], 1, "already has an account: see `portcullis users show`"),
         (&["admin", "create-user", "--email", "nowhere"], 2, "e-mail address"),
-        (&["admin", "create-user", "--email", "x@example.com", "--role", "nobody"], 1, "no role nobody"),
+        (&["admin", "create-user", "--email", "x@example.com", "--role", "nobody"], 1, "no role nobody: see"),
         (&["admin", "create-user", "--email", "x@example.com", "--password", "secret"], 2, "unexpected"),
-        (&["admin", "setup-link"], 1, "there is an administrator already"),
-        (&["roles", "create", "admin"], 1, "role"),
+        (&["admin", "setup-link"], 1, "there is an administrator already: see `portcullis users list --role admin`"),
+        (&["roles", "create", "admin"], 1, "there is a role of this name: `portcullis roles update` changes it"),
         (&["roles", "update", "admin", "--permission", "a:b"], 1, "built in"),
         (&["roles", "update", "support"], 2, "nothing to change"),
         (&["roles", "delete", "user"], 1, "built in"),
         (&["roles", "create", "support", "--permission", "users"], 2, "a permission is"),
-        (&beyond, 1, "the owner of the key lacks the permission users:read"),
-        (&["api-keys", "show", nobody], 1, "there is no such API key"),
+        (&beyond, 1, "lacks the permission users:read: `portcullis users grant`"),
+        (&["api-keys", "show", nobody], 1, "there is no such API key: see `portcullis api-keys list`"),
         (&["api-keys", "create", "--user", &ada.email, "--name", "x", "--rate", "much"], 2, "100/60s"),
         (&["api-keys", "create", "--user", &ada.email, "--name", "x", "--network", "here"], 2, "10.0.0.0/8"),
         (&["api-keys", "update", nobody], 2, "nothing to change"),
@@ -319,4 +321,39 @@ async fn what_cannot_be_done_is_said_with_the_exit_code_of_its_kind() {
     let memory = settings.clone().with("DATABASE_URL", "memory:");
     let told = call(&memory, &["users", "list"]).expect(1);
     assert!(told.err.contains("set DATABASE_URL"), "{told:?}");
+}
+
+#[test]
+fn a_whole_key_in_the_place_of_its_id_names_it_and_no_error_repeats_it() {
+    let place = Place::sqlite();
+    let settings = migrated(&place);
+    let ada = Person::new();
+    create(&settings, &ada, &["--role", "admin"]).expect(0);
+    let key = |arguments: &[&str]| call(&settings, &[&["api-keys"][..], arguments].concat());
+    let made = key(&["create", "--user", &ada.email, "--name", "x", "--json"]).expect(0).json();
+    let (id, text) = (made["id"].as_str().expect("an id"), made["key"].as_str().expect("a key"));
+    let (begin, secret) = text.rsplit_once('_').expect("a prefix and a secret");
+    for name in [id, begin, text] {
+        let shown = key(&["show", name, "--json"]).expect(0);
+        assert_eq!(shown.json()["id"], id);
+        nowhere(&[secret], &format!("{shown:?}"));
+    }
+    for broken in [&text[1..], &text.to_uppercase(), &text.replace("pk_", "pk_x"), &text.replacen('0', "é", 1)] {
+        let refused = key(&["revoke", broken]).expect(2);
+        assert!(refused.err.contains("this is not the id of an API key: see"), "{refused:?}");
+        assert!(!refused.err.to_lowercase().contains(&secret[..20]), "{refused:?}");
+    }
+    key(&["revoke", text]).expect(0);
+    assert!(key(&["show", id]).expect(0).out.contains("revoked"));
+}
+
+#[test]
+fn help_keeps_the_flags_of_a_command_and_the_settings_of_all_commands_apart() {
+    let help = call(&Settings::on(&Place::sqlite()), &["api-keys", "create", "--help"]).expect(0).out;
+    let (own, settings) = help.split_once("\nSettings:\n").expect("a heading of their own");
+    for (flag, is_own) in
+        [("--user", true), ("--network", true), ("--rate", true), ("--config", false), ("--port", false)]
+    {
+        assert_eq!((own.contains(flag), settings.contains(flag)), (is_own, !is_own), "{flag}: {help}");
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::operator::call;
 use crate::place::Place;
 use crate::service::Settings;
 
@@ -44,6 +45,16 @@ async fn a_page_is_told_why_it_is_refused_and_when_to_come_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bearer_client_of_the_documentation_works_in_a_program_and_on_an_allowed_page() {
     play("bearer", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_behind_links_set_up_an_administrator_and_a_password_once_and_keep_the_secret_to_themselves() {
+    let settings = [("PORTCULLIS__PASSWORDS__MIN_LENGTH", "10")];
+    play_given("links", &settings, |settings| {
+        // The second makes the first worthless.
+        (0..2).map(|_| call(settings, &["admin", "setup-link"]).expect(0).out.trim().to_owned()).collect()
+    })
+    .await;
 }
 
 #[test]
@@ -95,6 +106,11 @@ pub(crate) fn problems_of(page: &str) -> usize {
 
 /// Plays a scenario of `tests/browser` against a service of its own, with some more settings.
 async fn play(scenario: &str, settings: &[(&str, &str)]) {
+    play_given(scenario, settings, |_| Vec::new()).await;
+}
+
+/// The same, where the scenario is given words that somebody at the command line of the service has.
+async fn play_given(scenario: &str, settings: &[(&str, &str)], given: impl FnOnce(&Settings) -> Vec<String>) {
     let setup = Command::new("bash").arg(root().join("tests/browser/setup.sh")).output().expect("bash runs");
     assert!(setup.status.success(), "setup.sh: {}", said(&setup));
 
@@ -103,14 +119,14 @@ async fn play(scenario: &str, settings: &[(&str, &str)]) {
     let origins = driver.origins().await;
     let origin = |name: &str| origins[name].as_str().expect("an origin").to_owned();
     // The issuer is what browsers see: the origin in front of the service.
-    let mut service = Settings::on(&place)
+    let mut settled = Settings::on(&place)
         .with("PORTCULLIS__TOKENS__ISSUER", &origin("own"))
         .with("PORTCULLIS__SERVER__ALLOWED_ORIGINS", &origin("allowed"));
     for (name, value) in settings {
-        service = service.with(name, value);
+        settled = settled.with(name, value);
     }
-    let service = service.start().await;
-    driver.play_against(&service.url);
+    let service = settled.start().await;
+    driver.play_against(&[vec![service.url.clone()], given(&settled)].concat().join(" "));
 
     let status = driver.ended().await;
     let story = driver.story();
@@ -152,10 +168,10 @@ impl Driver {
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("the sites did not open:\n{}", self.story()))
     }
 
-    /// Tells it where the service is.
-    fn play_against(&mut self, url: &str) {
+    /// Tells it where the service is, and what else it is given.
+    fn play_against(&mut self, line: &str) {
         let mut input = self.child.stdin.take().expect("a pipe");
-        writeln!(input, "{url}").expect("the driver listens");
+        writeln!(input, "{line}").expect("the driver listens");
     }
 
     /// How it ended; `None` when it still plays after a long time.

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(of(&["users:*"]).common(&of(&["*:read", "*:write", "audit:*"])), of(&["users:read", "users:write"]));
         // All sets of these against each other: whatever one asks for, both allow it or what they have in common does not.
         let some = ["a:b", "a:c", "a:*", "*:b", "*:c", "*:*"];
-        let set = |bits: usize| (0..some.len()).filter(|bit| bits >> bit & 1 == 1).map(|bit| some[bit]);
+        let set = |bits: usize| (0..some.len()).filter(move |bit| bits >> bit & 1 == 1).map(|bit| some[bit]);
         let sets: Vec<_> = (0..1 << some.len()).map(|bits| of(&set(bits).collect::<Vec<_>>())).collect();
         let asked = of(&["a:b", "a:c", "a:z", "d:b", "d:z", "z:b", "z:z", "a:*", "z:*", "*:b", "*:z", "*:*"]);
         for (a, b) in sets.iter().flat_map(|a| sets.iter().map(move |b| (a, b))) {
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a109_sets_of_very_many_permissions_are_joined_and_cut_in_bounded_work() {
         let many = |of: &dyn Fn(usize) -> String| -> Vec<Permissions> {
-            let role = |role| (0..200).map(|one| of(role * 200 + one).parse().expect("a permission")).collect();
+            let role = |role: usize| (0..200).map(|one| of(role * 200 + one).parse().expect("a permission")).collect();
             (0..100).map(role).collect()
         };
         let resources = Permissions::union(&many(&|number| format!("r{number}:*")));

@@ -1,6 +1,6 @@
 //! Opening an account for somebody else.
 
-use crate::access::{Asked, Purpose, RoleName};
+use crate::access::{Asked, Purpose, RoleName, for_caller, may_give};
 use crate::accounts::{CredentialState, Email, Password, PasswordContext, PasswordHash, User, Username, screen};
 use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden, Identity};
@@ -96,7 +96,7 @@ impl Administration {
         roles.sort();
         roles.dedup();
         // Whoever may not give the roles costs no hash.
-        may_give(&mut *self.store.begin().await?, &cmd.caller, &roles).await?;
+        may_give_all(&mut *self.store.begin().await?, &cmd.caller, &roles).await?;
         let hash = match &cmd.password {
             Some(password) => Some(self.hash_for(password, &cmd.email, cmd.username.as_ref()).await?),
             None => None,
@@ -107,11 +107,11 @@ impl Administration {
         user.must_change_password = hash.is_some() && cmd.caller.identity != Identity::Operator;
         let mut tx = self.store.begin().await?;
         let makes_admin = roles.iter().any(|role| role.as_str() == RoleName::ADMIN);
-        if makes_admin {
-            // Whoever sets the service up at this moment comes before, or finds the door closed.
-            tx.roles().held_without(&RoleName::admin(), user.id).await?;
+        for role in &roles {
+            // Whoever changes the role at this moment, or sets the service up, comes before, or sees that it is held.
+            tx.roles().held_without(role, user.id).await?;
         }
-        may_give(&mut *tx, &cmd.caller, &roles).await?;
+        may_give_all(&mut *tx, &cmd.caller, &roles).await?;
         let view = open_account(&mut *tx, user, hash.as_ref(), &roles, now).await?;
         if makes_admin {
             tx.one_time_tokens().clear(Purpose::Setup).await?;
@@ -149,7 +149,7 @@ impl Administration {
 }
 
 /// Refuses whoever may not give these roles, as they are stored now.
-async fn may_give(tx: &mut dyn Tx, caller: &Caller, roles: &[RoleName]) -> Result<(), CreateUserError> {
+async fn may_give_all(tx: &mut dyn Tx, caller: &Caller, roles: &[RoleName]) -> Result<(), CreateUserError> {
     if !roles.is_empty() {
         caller.require(Asked::RolesGrant)?;
     }
@@ -157,8 +157,8 @@ async fn may_give(tx: &mut dyn Tx, caller: &Caller, roles: &[RoleName]) -> Resul
         if *name == RoleName::user() {
             return Err(CreateUserError::Implicit);
         }
-        let role = tx.roles().by_name(name).await?.ok_or_else(|| CreateUserError::UnknownRole(name.clone()))?;
-        caller.require_all(&role.permissions)?;
+        let role = tx.roles().by_name(name).await?;
+        for_caller(caller, role, may_give)?.ok_or_else(|| CreateUserError::UnknownRole(name.clone()))?;
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ async fn a104_nobody_defines_a_role_that_may_do_what_they_may_not() {
 #[tokio::test]
 async fn a104_nobody_weakens_or_deletes_a_role_mightier_than_themselves() {
     let world = World::new().await;
-    let (_, _, caller) = somebody(&world, "ann", &["roles:write", "orders:read"]).await;
+    let (_, _, caller) = somebody(&world, "ann", &["roles:read", "roles:write", "orders:read"]).await;
     defined(&world, "boss", &["orders:read", "users:delete"]).await;
     world.events().await;
     world.acts().await;

@@ -76,11 +76,11 @@ fn use_cases() -> Vec<(&'static str, &'static [&'static str], for<'a> fn(&'a Wor
         case!("delete_role", ["roles:write", "a:b"], |app, caller, aims| {
             app.access.delete_role(caller, &role("doomed"), &origin()).await
         }),
-        case!("grant", ["roles:grant", "a:b"], |app, caller, aims| app
+        case!("grant", ["roles:grant", "roles:write", "a:b"], |app, caller, aims| app
             .access
             .grant(grant(caller, aims.victim, "clerk"))
             .await),
-        case!("withdraw", ["roles:grant", "a:b", "v:w"], |app, caller, aims| {
+        case!("withdraw", ["roles:grant", "roles:write", "a:b", "v:w"], |app, caller, aims| {
             app.access.withdraw(grant(caller, aims.victim, "clerk")).await
         }),
         case!("reconcile", ["roles:write", "*:*"], |app, caller, aims| {

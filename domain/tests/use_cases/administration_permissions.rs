@@ -21,7 +21,7 @@ const TABLE: [(&str, &[Asked], Option<Action>); 19] = [
     ("user", &[Asked::UsersRead], None),
     ("sessions", &[Asked::UsersRead], None),
     ("create_user", &[Asked::UsersWrite], Some(Action::CreateUser)),
-    ("create_user with a role", &[Asked::UsersWrite, Asked::RolesGrant], Some(Action::CreateUser)),
+    ("create_user with a role", &[Asked::UsersWrite, Asked::RolesGrant, Asked::RolesWrite], Some(Action::CreateUser)),
     ("update_user", &[Asked::UsersWrite], Some(Action::UpdateUser)),
     ("disable", &[Asked::UsersWrite], Some(Action::DisableUser)),
     ("enable", &[Asked::UsersWrite], Some(Action::EnableUser)),

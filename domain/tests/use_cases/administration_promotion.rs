@@ -77,7 +77,7 @@ async fn an_account_that_has_to_change_its_password_keeps_its_roles_and_gets_non
 async fn whoever_has_a_role_opens_an_account_that_has_it_too_a104() {
     let world = World::new().await;
     define(&world, "reader", &["users:read"]).await;
-    let cmd = opened_by(program(&["users:write", "users:read", "roles:grant"]), "ann", &["reader"]);
+    let cmd = opened_by(program(&["users:write", "users:read", "roles:grant", "roles:write"]), "ann", &["reader"]);
     let created = world.app.administration.create_user(cmd).await.expect("an account");
     assert!(created.view.user.must_change_password);
     assert_eq!(created.view.roles, [role_name("reader"), role_name("user")]);

@@ -2,10 +2,12 @@
 
 mod access_callers;
 mod access_grants;
+mod access_held;
 mod access_keys;
 mod access_keys_change;
 mod access_keys_use;
 mod access_reach;
+mod access_names;
 mod access_reconcile;
 mod access_roles;
 mod access_scene;

@@ -73,12 +73,12 @@ fn read_network(text: &str) -> Result<IpNet, Reason> {
     let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     network
         .map(canonical)
-        .ok_or_else(|| Reason::new("malformed", "this is an IP address or a network like 192.0.2.0/24"))
+        .ok_or_else(|| Reason::new("malformed", "this is not an IP address or a network like 192.0.2.0/24"))
 }
 
 fn read_end(text: &str, now: Timestamp) -> Result<Timestamp, Reason> {
     let end = Timestamp::parse_rfc3339(text)
-        .ok_or_else(|| Reason::new("malformed", "this is an instant like 2026-01-31T12:00:00Z (RFC 3339)"))?;
+        .ok_or_else(|| Reason::new("malformed", "this is not an instant like 2026-01-31T12:00:00Z (RFC 3339)"))?;
     if end <= now { Err(Reason::new("out-of-range", "the end of a key is in the future")) } else { Ok(end) }
 }
 

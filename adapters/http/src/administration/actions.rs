@@ -96,7 +96,7 @@ fn read(mut fields: Fields) -> Result<(Act, Vec<UserId>), Problem> {
         let name = Act::NAMES.into_iter().find(|name| *name == text);
         name.ok_or_else(|| Reason::new("unsupported", format!("supported here: {}", Act::NAMES.join(", "))))
     };
-    let user = |text: String| text.parse().map_err(|_| Reason::new("malformed", "this is the id of an account"));
+    let user = |text: String| text.parse().map_err(|_| Reason::new("malformed", "this is not the id of an account"));
     let name = fields.required("action", known);
     if !fields.has("ids") {
         fields.miss("ids");
