@@ -59,11 +59,10 @@ const AUDIT: &str = "
 /// Fills the database at `url`; `model` is the address of the account whose password all get.
 pub(crate) async fn populate(url: &str, population: Population, model: &str) {
     let connection = connect(url).await;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let statements = [UUID_V7, USERS, CREDENTIALS, GRANTS, SESSIONS, AUDIT, "VACUUM (ANALYZE)", "CHECKPOINT"];
     for statement in statements {
         let statement = statement
-            .replace("{now}", &now.to_string())
+            .replace("{now}", "extract(epoch FROM now())::bigint")
             .replace("{users}", &population.users.to_string())
             .replace("{sessions_each}", &population.sessions_each.to_string())
             .replace("{audit_each}", &population.audit_each.to_string())

@@ -68,7 +68,7 @@ pub(super) struct Grants {
     /// What it may do, for instance users:read, as far as its owner may; may be repeated.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<Permission>,
-    /// A role whose permissions it has besides, as far as its owner has them; may be repeated.
+    /// A role of its owner whose permissions it has besides; may be repeated.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<RoleName>,
     /// A network or address that it may be used from, for instance 10.0.0.0/8; may be repeated.

@@ -178,7 +178,7 @@ async fn support_looks_as_the_user_and_the_user_sees_it() {
 async fn acting_as_a_user_needs_a_session_of_ones_own_and_writing_its_own_permission() {
     let house = House::new().await;
     let (admin, ada) = (house.admin("root-1").await, house.member("ada").await);
-    let looker = house.staff("looker", &["impersonation:read"]).await;
+    let looker = house.staff("looker", &["users:impersonate"]).await;
     let path = format!("{}/impersonate", ada.path());
     let write = json!({ "reason": "ticket", "write": true });
     let refused = house.send(looker.post(&path, write.clone())).await.is(StatusCode::FORBIDDEN);

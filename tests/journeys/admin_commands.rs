@@ -188,6 +188,9 @@ async fn roles_and_keys_are_made_shown_changed_and_ended() {
         let flags = ["--name", "nightly", "--permission", "users:read", "--role", "support", "--network", "127.0.0.1"];
         let more = ["--expires-in", "90d", "--rate", "2/1h", "--json"];
         let create = ["api-keys", "create", "--user", &ada.username];
+        let refused = call(settings, &[&create[..], &flags[..]].concat()).expect(1);
+        assert!(refused.err.contains("has not the role support: `portcullis users grant`"), "{refused:?}");
+        run(&["users", "grant", &ada.username, "support"]);
         let made = run(&[&create[..], &flags[..], &more[..]].concat());
         assert!(made.err.contains("not shown again"), "{made:?}");
         let described = made.json();

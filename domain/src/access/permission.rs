@@ -96,12 +96,6 @@ impl From<Permission> for String {
 #[serde(transparent)]
 pub struct Permissions(BTreeSet<Permission>);
 
-/// Those that no other one covers.
-fn shortest(all: BTreeSet<&Permission>) -> Permissions {
-    let is_covered = |one: &Permission| one.covering().iter().any(|wider| wider != one && all.contains(wider));
-    Permissions(all.iter().filter(|one| !is_covered(one)).map(|one| (*one).clone()).collect())
-}
-
 impl Permissions {
     /// The most permissions that come of resources that meet actions.
     const CROSSED_MAX: usize = 10_000;
@@ -118,7 +112,9 @@ impl Permissions {
 
     /// What any of these sets allow, in the fewest words.
     pub fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
-        shortest(sets.into_iter().flat_map(Self::iter).collect())
+        let all: BTreeSet<&Permission> = sets.into_iter().flat_map(Self::iter).collect();
+        let is_covered = |one: &Permission| one.covering().iter().any(|wider| wider != one && all.contains(wider));
+        all.iter().filter(|one| !is_covered(one)).map(|one| (*one).clone()).collect()
     }
 
     /// Whether it allows what `permission` names.
@@ -220,8 +216,8 @@ asked! {
     ClientsWrite = "clients:write" "Create, rotate and delete OAuth 2 clients.";
     AuditRead = "audit:read" "Read the audit trail.";
     StatsRead = "stats:read" "Read how much of everything there is.";
-    Impersonate = "impersonation:read" "Look at the service as another user sees it, changing nothing.";
-    ImpersonateWrite = "impersonation:write" "Act as another user.";
+    Impersonate = "users:impersonate" "Look at the service as another user sees it, changing nothing.";
+    ImpersonateWrite = "users:impersonate-write" "Act as another user.";
 }
 
 impl From<Asked> for Permission {

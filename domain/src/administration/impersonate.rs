@@ -25,7 +25,7 @@ pub struct Impersonate {
     pub user: UserId,
     /// Why; 1 to 200 characters without control characters. The user can read it.
     pub reason: String,
-    /// Whether things may be changed: needs `impersonation:write`.
+    /// Whether things may be changed: needs `users:impersonate-write`.
     pub write: bool,
     /// Where the request came from.
     pub origin: Origin,
@@ -43,7 +43,7 @@ pub struct Impersonating {
 /// Why nobody acts as anybody.
 #[derive(Debug, thiserror::Error)]
 pub enum ImpersonateError {
-    /// The caller lacks a permission: `impersonation:read`, `impersonation:write` for more than looking, or one that the
+    /// The caller lacks a permission: `users:impersonate`, `users:impersonate-write` for more than looking, or one that the
     /// account has.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),

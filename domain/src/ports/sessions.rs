@@ -38,12 +38,7 @@ pub trait SessionRepository: Send {
 
     /// All sessions of an account that are still kept, ended ones too, the newest first, at most `limit`; `after` is the
     /// last session of the page before.
-    async fn all_of(
-        &mut self,
-        user: UserId,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> Result<Vec<Session>, StoreError>;
+    async fn all_of(&mut self, user: UserId, after: Option<SessionId>, limit: u32) -> Result<Vec<Session>, StoreError>;
 
     /// Ends all sessions that are live at `revoked.at` and in which `by` acts as somebody else; which ones this call
     /// ended, and whose they were.

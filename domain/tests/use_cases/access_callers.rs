@@ -96,7 +96,7 @@ async fn as_somebody_else_one_may_what_both_may_for_as_long_as_one_may_act_so() 
     );
 
     // What the one who acts loses, is lost at once; and who may not act so any more is nobody.
-    let reduced = define(&Caller::operator(), "role-of-boss", &["orders:read", "impersonation:read"]);
+    let reduced = define(&Caller::operator(), "role-of-boss", &["orders:read", "users:impersonate"]);
     world.app.access.update_role(reduced).await.expect("a change");
     assert!(is_nobody(&now(&acting).await));
     assert_eq!(now(&looking).await.expect("a caller").permissions, permissions(&["orders:read"]));

@@ -108,7 +108,7 @@ async fn a104_nobody_is_given_what_a_role_gets_at_that_moment() {
 async fn a104_whoever_loses_a_role_acts_as_nobody_any_more() {
     let world = World::new().await;
     defined(&world, "other", &[]).await;
-    let (sue, _, support) = somebody(&world, "sue", &["impersonation:read"]).await;
+    let (sue, _, support) = somebody(&world, "sue", &["users:impersonate"]).await;
     granted(&world, sue.id, "other").await;
     let ann = world.register("ann").await;
     let cmd = || Impersonate {

@@ -14,7 +14,7 @@ use crate::world::{World, origin, password};
 
 /// What the support of these tests may do.
 pub(crate) const SUPPORT: [&str; 5] =
-    ["users:read", "users:write", "users:delete", "users:export", "impersonation:read"];
+    ["users:read", "users:write", "users:delete", "users:export", "users:impersonate"];
 
 pub(crate) fn permissions(texts: &[&str]) -> Permissions {
     texts.iter().map(|text| Permission::parse(text).expect("a permission")).collect()

@@ -15,7 +15,7 @@ use portcullis_domain::tokens::Scope;
 use crate::administration_scene::{calling_with, define, employee, grant, manage, one_refusal, permissions, program};
 use crate::world::{MINUTE, PASSWORD, World, deletion, email, origin, password};
 
-const SUPPORT: [&str; 4] = ["users:read", "users:write", "impersonation:read", "impersonation:write"];
+const SUPPORT: [&str; 4] = ["users:read", "users:write", "users:impersonate", "users:impersonate-write"];
 
 struct Scene {
     world: World,
@@ -94,7 +94,7 @@ async fn who_may_only_look_does_not_write_and_nobody_acts_without_a_session_of_t
     let scene = scene().await;
     let Scene { world, support, ann, sue } = &scene;
     let looks =
-        Caller { permissions: permissions(&["users:read", "users:write", "impersonation:read"]), ..support.clone() };
+        Caller { permissions: permissions(&["users:read", "users:write", "users:impersonate"]), ..support.clone() };
     let refused = world.app.administration.impersonate(act_as(&looks, ann, true)).await;
     assert!(matches!(refused, Err(ImpersonateError::Forbidden(_))), "{refused:?}");
     one_refusal(world, Action::Impersonate, Some(ann.id), Refusal::NotPermitted).await;

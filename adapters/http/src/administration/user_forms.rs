@@ -102,7 +102,7 @@ impl Documented for ImpersonateForm {
             "required": ["reason"],
             "properties": {
                 "reason": reason("Why; the user can read it."),
-                "write": { "type": "boolean", "default": false, "description": "Whether things may be changed: needs `impersonation:write`." },
+                "write": { "type": "boolean", "default": false, "description": "Whether things may be changed: needs `users:impersonate-write`." },
             },
         })
     }

@@ -42,12 +42,7 @@ impl SessionRepository for BrokenTx {
         self.tx().sessions().live_of(user, now, after, limit).await
     }
 
-    async fn all_of(
-        &mut self,
-        user: UserId,
-        after: Option<SessionId>,
-        limit: u32,
-    ) -> Result<Vec<Session>, StoreError> {
+    async fn all_of(&mut self, user: UserId, after: Option<SessionId>, limit: u32) -> Result<Vec<Session>, StoreError> {
         self.tx().sessions().all_of(user, after, limit).await
     }
 
