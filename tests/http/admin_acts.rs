@@ -87,7 +87,7 @@ async fn a104_the_last_administrator_stays() {
 async fn a104_nobody_manages_somebody_mightier() {
     let house = House::new().await;
     let (admin, ada) = (house.admin("root-1").await, house.member("ada").await);
-    let clerk = house.staff("clerk", &["users:*", "impersonation:*"]).await;
+    let clerk = house.staff("clerk", &["users:*", "users:impersonate", "users:impersonate-write"]).await;
     for member in [&ada, &admin] {
         let status = if member.id == ada.id { StatusCode::OK } else { StatusCode::FORBIDDEN };
         for ask in [

@@ -82,7 +82,7 @@ async fn somebody_who_may_only_look_changes_nothing_and_may_leave() {
 #[tokio::test]
 async fn a104_nobody_gains_by_acting_as_somebody_else() {
     let house = House::new().await;
-    let support = house.staff("helper", &["impersonation:*", "users:read"]).await;
+    let support = house.staff("helper", &["users:impersonate", "users:impersonate-write", "users:read"]).await;
     let (ada, checker) = (house.member("ada").await, house.staff("checker", &["users:read"]).await);
     let as_ada = acting(&house, &support, &ada, true).await;
     house.send(Ask::get("/api/v1/users").bearer(&as_ada)).await.is(StatusCode::FORBIDDEN);
@@ -98,8 +98,10 @@ async fn whoever_may_not_act_any_more_is_nobody_at_once() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;
     for end in ["withdraw", "disable"] {
-        let (support, ada) =
-            (house.staff(&format!("support-{end}"), &["impersonation:*"]).await, house.member(end).await);
+        let (support, ada) = (
+            house.staff(&format!("support-{end}"), &["users:impersonate", "users:impersonate-write"]).await,
+            house.member(end).await,
+        );
         let token = acting(&house, &support, &ada, false).await;
         let ask = |path: &str| Ask::get(path).bearer(&token).header("x-forwarded-method", "GET");
         house.send(ask("/api/v1/me")).await.is(StatusCode::OK);

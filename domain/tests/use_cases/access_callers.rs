@@ -80,7 +80,8 @@ async fn through_a_foreign_client_a_user_may_what_its_scope_names_and_no_more() 
 async fn as_somebody_else_one_may_what_both_may_for_as_long_as_one_may_act_so() {
     let world = World::new().await;
     somebody(&world, "ann", &["orders:*", "users:read"]).await;
-    let (boss, _, _) = somebody(&world, "boss", &["orders:*", "audit:*", "impersonation:*"]).await;
+    let (boss, _, _) =
+        somebody(&world, "boss", &["orders:*", "audit:*", "users:impersonate", "users:impersonate-write"]).await;
     let acting = Claims { actor: Some(boss.id), ..claims(&world, "ann").await };
     let looking = Claims { scope: scope("openid read_only"), ..acting.clone() };
     let now = |claims: &Claims| {

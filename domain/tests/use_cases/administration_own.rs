@@ -15,7 +15,7 @@ use crate::world::{PASSWORD, World, email, origin, username};
 /// Somebody who may do to accounts whatever can be done.
 async fn manager(world: &World, name: &str) -> (User, TokenPair, Caller) {
     if world.app.access.role(&Caller::operator(), &"manager".parse().expect("a name")).await.is_err() {
-        let may = ["users:*", "impersonation:*", "api-keys:*"];
+        let may = ["users:*", "users:impersonate", "users:impersonate-write", "api-keys:*"];
         define(world, "manager", &may).await;
     }
     employee(world, name, "manager").await
@@ -52,7 +52,7 @@ async fn key_of(world: &World, caller: &Caller, user: &User) -> Caller {
         caller: caller.clone(),
         owner: user.id,
         name: "mighty".to_owned(),
-        permissions: permissions(&["users:*", "impersonation:*", "api-keys:*"]),
+        permissions: permissions(&["users:*", "users:impersonate", "users:impersonate-write", "api-keys:*"]),
         roles: Vec::new(),
         networks: Vec::new(),
         quota: None,
