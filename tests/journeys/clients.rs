@@ -121,7 +121,10 @@ async fn form(api: &Api, path: &str, (id, secret): Credentials<'_>, body: String
 async fn the_secret_is_printed_once_and_what_is_listed_holds_none() {
     let place = Place::sqlite();
     let settings = migrated(&place);
-    let made = call(&settings, &["clients", "create", "--name", "Orders \u{202e}x"]).expect(0);
+    // B51: what turns the direction of writing shows people another name than there is.
+    let turned = call(&settings, &["clients", "create", "--name", "Orders \u{202e}x"]).expect(1);
+    assert!(turned.err.contains("a name is") && !turned.err.contains('\u{202e}'), "{turned:?}");
+    let made = call(&settings, &["clients", "create", "--name", "Orders x"]).expect(0);
     let lines: Vec<(&str, &str)> = made.out.lines().filter_map(|line| line.split_once("  ")).collect();
     let [("client_id", id), ("client_secret", secret)] = lines[..] else { panic!("{made:?}") };
     let (id, secret) = (id.trim(), secret.trim());
@@ -142,10 +145,7 @@ async fn the_secret_is_printed_once_and_what_is_listed_holds_none() {
     expected.as_object_mut().expect("an object").remove("client_secret");
     let all = listed.json();
     assert_eq!(all.as_array().map(Vec::len), Some(2));
-    assert_eq!(
-        (&all[0]["client_id"], &all[0]["name"], &all[0]["scope"]),
-        (&json!(id), &json!("Orders \u{202e}x"), &json!(""))
-    );
+    assert_eq!((&all[0]["client_id"], &all[0]["name"], &all[0]["scope"]), (&json!(id), &json!("Orders x"), &json!("")));
     assert_eq!(all[1], expected);
     let text = call(&settings, &["clients", "list"]).expect(0);
     assert_eq!(text.out.lines().count(), 2);
