@@ -60,6 +60,11 @@ impl Side {
         side
     }
 
+    /// A fresh connection: the one before was idle for too long.
+    async fn reconnect(&mut self) {
+        self.wire = Wire::to(&self.service.address).await.expect("the service accepts");
+    }
+
     /// Asks as the administrator, and returns the body.
     async fn call(&mut self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut out = Vec::new();
@@ -118,6 +123,8 @@ pub(crate) async fn run(plan: &Plan, table: &mut Table) {
     let begun = Instant::now();
     let mut small = Side::new(Population { users: 100, sessions_each: 5, audit_each: 3 }).await;
     let mut large = Side::new(Population { users: thousands * 1_000, sessions_each: 5, audit_each: 3 }).await;
+    small.reconnect().await;
+    large.reconnect().await;
     tell(&format!("{thousands},000 accounts after {:.0} s", begun.elapsed().as_secs_f64()));
     for (name, path) in QUESTIONS {
         let (mut near, mut far) = (Vec::with_capacity(ASKED), Vec::with_capacity(ASKED));
