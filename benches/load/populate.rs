@@ -52,7 +52,7 @@ const SESSIONS: &str = "
 const AUDIT: &str = "
     INSERT INTO audit (at, id, actor_kind, actor_id, action, refusal, subject_id, session_id, ip, user_agent)
     SELECT at, pg_temp.uuid_v7(at / 1000, id::text || s || 'audit'), 'self', NULL,
-        CASE WHEN s = 1 THEN 'account.register' ELSE 'session.login' END, NULL, id, NULL, '203.0.113.7', 'Mozilla/5.0'
+        CASE WHEN abs(hashtext(id::text) % {audit_each}) = s - 1 THEN 'account.register' ELSE 'session.login' END, NULL, id, NULL, '203.0.113.7', 'Mozilla/5.0'
     FROM (SELECT id, s, ({now} - s * 3600)::bigint * 1000000 - (hashtext(id::text) % 1000000) AS at
         FROM users, generate_series(1, {audit_each}) AS s WHERE email_key LIKE 'load%') AS done";
 
