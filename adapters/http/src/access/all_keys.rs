@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use poem_openapi::OpenApi;
 use poem_openapi::registry::MetaSchema;
-use portcullis_domain::access::{ApiKeyError, ApiKeyScope, CreateApiKey};
+use portcullis_domain::access::{ApiKeyError, ApiKeyScope};
 use portcullis_domain::ids::ApiKeyId;
 
 use crate::administration::filter::{Account, Filter, Kind};
@@ -18,11 +18,11 @@ use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit};
 use crate::path::PathWord;
 use crate::precondition::IfMatch;
-use crate::problem::{Code, Place, Problem, Reason};
+use crate::problem::{Code, Problem};
 use crate::state::State;
 
 use super::Tag;
-use super::desk::{Desk, created, refused, versioned};
+use super::desk::{Desk, versioned};
 use super::key_form::{CreateKeyForm, KeyFields, RotateForm, UpdateKeyForm};
 use super::key_view::{KeyPage, KeyView, NewKeyView};
 
@@ -132,23 +132,7 @@ impl KeyApi {
         let Some(owner) = owner else {
             return Err(Problem::internal("a required member was neither read nor refused").into());
         };
-        let roles = read.roles.unwrap_or_default();
-        let cmd = CreateApiKey {
-            caller: desk.caller,
-            owner,
-            name: read.name.unwrap_or_default(),
-            permissions: read.permissions.unwrap_or_default(),
-            roles: roles.clone(),
-            networks: read.networks.unwrap_or_default(),
-            quota: read.quota.flatten(),
-            expires_at: read.expires_at.flatten(),
-            origin: origin.0,
-        };
-        let new = self.0.app.access.create_key(cmd).await.map_err(|error| match error {
-            ApiKeyError::NotFound => no_such_owner(),
-            error => refused(error, &roles),
-        })?;
-        Ok(created(new, "/api/v1/api-keys"))
+        Ok(desk.create(owner, read, origin.0).await?)
     }
 
     /// The API key that calls
@@ -229,9 +213,4 @@ impl KeyApi {
     fn desk(&self, calling: Calling) -> Desk<'_> {
         Desk { state: &self.0, caller: calling.caller, scope: ApiKeyScope::All }
     }
-}
-
-fn no_such_owner() -> Problem {
-    let reason = Reason::new("unknown", "there is no such account");
-    Problem::violations(Code::ValidationFailed, vec![reason.at(Place::member("user_id"))])
 }

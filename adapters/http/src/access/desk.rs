@@ -1,7 +1,7 @@
 //! What is done with API keys, one's own or everybody's.
 
 use portcullis_domain::access::{
-    ApiKey, ApiKeyError, ApiKeyScope, KeyQuery, KeyUsage, NewApiKey, RoleName, RotateApiKey, UpdateApiKey,
+    ApiKey, ApiKeyError, ApiKeyScope, CreateApiKey, KeyQuery, KeyUsage, RoleName, RotateApiKey, UpdateApiKey,
 };
 use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::{ApiKeyId, UserId};
@@ -50,6 +50,37 @@ impl Desk<'_> {
     pub(super) async fn one(self, id: ApiKeyId) -> Result<Versioned<KeyView>, Problem> {
         let found = self.state.app.access.key(&self.caller, self.scope, id).await?;
         Ok(versioned(found))
+    }
+
+    /// A new key of `owner`.
+    pub(super) async fn create(
+        self,
+        owner: UserId,
+        read: KeyFields,
+        origin: Origin,
+    ) -> Result<CreatedAt<NewKeyView>, Problem> {
+        let roles = read.roles.unwrap_or_default();
+        let cmd = CreateApiKey {
+            caller: self.caller,
+            owner,
+            name: read.name.unwrap_or_default(),
+            permissions: read.permissions.unwrap_or_default(),
+            roles: roles.clone(),
+            networks: read.networks.unwrap_or_default(),
+            quota: read.quota.flatten(),
+            expires_at: read.expires_at.flatten(),
+            origin,
+        };
+        let new = self.state.app.access.create_key(cmd).await.map_err(|error| match (error, self.scope) {
+            (ApiKeyError::NotFound, ApiKeyScope::All) => no_such_owner(),
+            (error, _) => refused(error, &roles),
+        })?;
+        let place = match self.scope {
+            ApiKeyScope::Own => "/api/v1/me/api-keys",
+            ApiKeyScope::All => "/api/v1/api-keys",
+        };
+        let (location, version) = (format!("{place}/{}", new.key.id), Some(new.key.version));
+        Ok(CreatedAt { body: new.into(), location, version })
     }
 
     /// A change of a key, of this version if one is named.
@@ -106,14 +137,13 @@ pub(super) fn versioned(found: (ApiKey, KeyUsage)) -> Versioned<KeyView> {
     Versioned(found.into(), version)
 }
 
-/// A key that was made, at `place`.
-pub(super) fn created(new: NewApiKey, place: &str) -> CreatedAt<NewKeyView> {
-    let (location, version) = (format!("{place}/{}", new.key.id), Some(new.key.version));
-    CreatedAt { body: new.into(), location, version }
+fn no_such_owner() -> Problem {
+    let reason = Reason::new("unknown", "there is no such account");
+    Problem::violations(Code::ValidationFailed, vec![reason.at(Place::member("user_id"))])
 }
 
 /// A refusal, at its place in the list of roles if it is about one of them.
-pub(super) fn refused(error: ApiKeyError, roles: &[RoleName]) -> Problem {
+fn refused(error: ApiKeyError, roles: &[RoleName]) -> Problem {
     let place = match &error {
         ApiKeyError::UnknownRole(unknown) => roles.iter().position(|role| role == unknown),
         _ => None,

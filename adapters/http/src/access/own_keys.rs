@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use poem_openapi::OpenApi;
-use portcullis_domain::access::{ApiKeyScope, CreateApiKey};
+use portcullis_domain::access::ApiKeyScope;
 use portcullis_domain::ids::ApiKeyId;
 
 use crate::administration::filter::Filter;
@@ -19,7 +19,7 @@ use crate::state::State;
 
 use super::Tag;
 use super::all_keys::Live;
-use super::desk::{Desk, created, refused};
+use super::desk::Desk;
 use super::key_form::{CreateOwnKeyForm, KeyFields, RotateForm, UpdateKeyForm};
 use super::key_view::{KeyPage, KeyView, NewKeyView};
 
@@ -91,22 +91,8 @@ impl OwnKeyApi {
         let mut fields = body.fields;
         let read = KeyFields::read(&mut fields, self.0.settings.clock.now(), true);
         fields.finish()?;
-        let caller = calling.caller;
-        let owner = caller.user().ok_or_else(|| Problem::new(Code::UserRequired))?;
-        let roles = read.roles.unwrap_or_default();
-        let cmd = CreateApiKey {
-            caller,
-            owner,
-            name: read.name.unwrap_or_default(),
-            permissions: read.permissions.unwrap_or_default(),
-            roles: roles.clone(),
-            networks: read.networks.unwrap_or_default(),
-            quota: read.quota.flatten(),
-            expires_at: read.expires_at.flatten(),
-            origin: origin.0,
-        };
-        let new = self.0.app.access.create_key(cmd).await.map_err(|error| refused(error, &roles))?;
-        Ok(created(new, "/api/v1/me/api-keys"))
+        let owner = calling.caller.user().ok_or_else(|| Problem::new(Code::UserRequired))?;
+        Ok(self.desk(calling).create(owner, read, origin.0).await?)
     }
 
     /// One of your API keys
