@@ -99,7 +99,7 @@ async fn log_in(wire: &mut Wire, login: &str) -> Tokens {
 /// What is asked, and how the path depends on the side and the turn.
 type Question = (&'static str, fn(&Side, usize) -> String);
 
-const QUESTIONS: [Question; 12] = [
+const QUESTIONS: [Question; 14] = [
     ("list", |_, _| "/api/v1/users?limit=50".to_owned()),
     ("list, newest first", |_, _| "/api/v1/users?limit=50&sort=-created_at".to_owned()),
     ("list by e-mail", |_, _| "/api/v1/users?limit=50&sort=email".to_owned()),
@@ -111,6 +111,9 @@ const QUESTIONS: [Question; 12] = [
     ("audit by subject", |side, _| format!("/api/v1/audit?limit=50&subject={}", side.admin)),
     ("audit by actor", |side, _| format!("/api/v1/audit?limit=50&actor=user:{}", side.admin)),
     ("audit, logins", |_, _| "/api/v1/audit?limit=50&action=session.login".to_owned()),
+    ("audit, registrations", |_, _| "/api/v1/audit?limit=50&action=account.register".to_owned()),
+    // Of which there are none.
+    ("audit, tokens of clients", |_, _| "/api/v1/audit?limit=50&action=token.grant".to_owned()),
     ("audit, roles", |_, _| "/api/v1/audit?limit=50&action=role.create".to_owned()),
 ];
 

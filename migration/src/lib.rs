@@ -12,6 +12,7 @@ mod m20261121_000005_attempts;
 mod m20261121_000006_audit;
 mod m20261121_000007_clients;
 mod m20261121_000008_access;
+mod m20261122_000009_order;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_audit::Migration),
             Box::new(m20261121_000007_clients::Migration),
             Box::new(m20261121_000008_access::Migration),
+            Box::new(m20261122_000009_order::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::UserStatus;
 use portcullis_domain::administration::{UserPlace, UserQuery, UserSort};
 use sea_orm::{DbBackend, Iterable, Statement, Value};
@@ -41,21 +42,33 @@ pub(crate) fn statement(backend: DbBackend, query: &UserQuery) -> Option<Stateme
             UserStatus::Disabled => "status = 'disabled'",
         });
     }
-    if let Some(role) = &query.role {
-        let place = draft.place(role.as_str());
-        draft.words(format!("id IN (SELECT user_id FROM user_roles WHERE role = {place})"));
-    }
+    let source = if let Some(role) = &query.role { holders(&mut draft, role) } else { ALL };
     if let Some(from) = query.created_from {
-        draft.term("created_at >=", from.as_unix_micros());
+        draft.term(&format!("{} >=", source.created_at), from.as_unix_micros());
     }
     if let Some(until) = query.created_until {
-        draft.term("created_at <", until.as_unix_micros());
+        draft.term(&format!("{} <", source.created_at), until.as_unix_micros());
     }
-    let order = order(&mut draft, words, query)?;
+    let order = order(&mut draft, words, &source, query)?;
     let limit = draft.place(i64::from(query.limit));
     let condition = draft.condition(&[]);
-    let sql = format!("SELECT {} FROM users {condition}ORDER BY {order} LIMIT {limit}", *COLUMNS);
+    let sql = format!("SELECT {} FROM {} {condition}ORDER BY {order} LIMIT {limit}", *COLUMNS, source.tables);
     Some(draft.statement(backend, sql))
+}
+
+/// Where accounts are looked for, and what tells their age there.
+struct Source {
+    tables: &'static str,
+    created_at: &'static str,
+    id: &'static str,
+}
+
+const ALL: Source = Source { tables: "users", created_at: "created_at", id: "id" };
+
+/// The holders of a role.
+fn holders(draft: &mut Draft, role: &RoleName) -> Source {
+    draft.term("role =", role.as_str());
+    Source { tables: "user_roles JOIN users ON id = user_id", created_at: "user_created_at", id: "user_id" }
 }
 
 /// The names that begin so: from that text on, and before the first one that comes after all of them.
@@ -68,12 +81,12 @@ fn beginning(draft: &mut Draft, words: &Words, column: &str, prefix: &str) -> Op
 }
 
 /// The order, and the condition that leaves out what is before the place where it begins.
-fn order(draft: &mut Draft, words: &Words, query: &UserQuery) -> Option<String> {
+fn order(draft: &mut Draft, words: &Words, source: &Source, query: &UserQuery) -> Option<String> {
     let (beyond, direction) = if query.descending { ("<", "DESC") } else { (">", "ASC") };
     let (named_beyond, named) =
         if query.descending { (words.below, words.descending) } else { (words.above, words.ascending) };
     let column = match query.sort {
-        UserSort::CreatedAt => "created_at",
+        UserSort::CreatedAt => source.created_at,
         UserSort::Email => "email_key",
         UserSort::Username => "username_key",
     };
@@ -81,7 +94,7 @@ fn order(draft: &mut Draft, words: &Words, query: &UserQuery) -> Option<String> 
         (_, None) => {}
         (UserSort::CreatedAt, Some(UserPlace::CreatedAt(at, id))) => {
             let (at, id) = (draft.place(at.as_unix_micros()), draft.place(*id.as_uuid()));
-            draft.words(format!("(created_at, id) {beyond} ({at}, {id})"));
+            draft.words(format!("({column}, {}) {beyond} ({at}, {id})", source.id));
         }
         (UserSort::Email, Some(UserPlace::Email(name))) | (UserSort::Username, Some(UserPlace::Username(name))) => {
             draft.term(&format!("{column} {named_beyond}"), text(name)?);
@@ -90,7 +103,7 @@ fn order(draft: &mut Draft, words: &Words, query: &UserQuery) -> Option<String> 
         (_, Some(_)) => return None,
     }
     Some(match query.sort {
-        UserSort::CreatedAt => format!("created_at {direction}, id {direction}"),
+        UserSort::CreatedAt => format!("{column} {direction}, {} {direction}", source.id),
         UserSort::Email => format!("{column} {named}"),
         UserSort::Username => {
             draft.words(format!("{column} IS NOT NULL"));

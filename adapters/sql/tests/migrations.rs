@@ -42,7 +42,8 @@ async fn stores_that_start_together_migrate_once() {
                 "m20261121_000005_attempts",
                 "m20261121_000006_audit",
                 "m20261121_000007_clients",
-                "m20261121_000008_access"
+                "m20261121_000008_access",
+                "m20261122_000009_order"
             ],
             "{}",
             fresh.url()
@@ -55,10 +56,10 @@ async fn the_status_tells_what_is_applied_and_an_up_to_date_database_is_left_alo
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 8 && status.iter().all(|migration| !migration.applied), "{status:?}");
-        assert_eq!(store.migrate().await.unwrap().len(), 8);
+        assert!(status.len() == 9 && status.iter().all(|migration| !migration.applied), "{status:?}");
+        assert_eq!(store.migrate().await.unwrap().len(), 9);
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 8 && status.iter().all(|migration| migration.applied), "{status:?}");
+        assert!(status.len() == 9 && status.iter().all(|migration| migration.applied), "{status:?}");
         assert!(status.is_sorted_by_key(|migration| migration.name.clone()));
 
         assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
@@ -83,7 +84,7 @@ async fn a_database_newer_than_the_program_is_refused() {
 async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
-        // The third of seven migrations stumbles over it.
+        // The third migration stumbles over it.
         if let Fresh::Sqlite(_) = fresh {
             damage(&fresh, "CREATE TABLE signing_keys (x INTEGER)").await;
         } else {
@@ -94,7 +95,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
         let status = store.migration_status().await.unwrap();
         assert!(status.iter().all(|migration| !migration.applied), "half a migration: {status:?}");
         damage(&fresh, "DROP TABLE signing_keys").await;
-        assert_eq!(store.migrate().await.unwrap().len(), 8, "and nothing of it is in the way");
+        assert_eq!(store.migrate().await.unwrap().len(), 9, "and nothing of it is in the way");
     }
 }
 
@@ -117,7 +118,8 @@ async fn what_was_revoked_before_revocations_named_grants_stays_revoked() {
         connection.close().await.unwrap();
 
         let store = fresh.connect().await;
-        assert_eq!(store.migrate().await.unwrap(), ["m20261121_000007_clients", "m20261121_000008_access"]);
+        let steps = ["m20261121_000007_clients", "m20261121_000008_access", "m20261122_000009_order"];
+        assert_eq!(store.migrate().await.unwrap(), steps);
         let grant: GrantId = "0190f000-0000-7000-8000-0000000000aa".parse().unwrap();
         let before = Revocation { grant, at: at(1), until: at(900) };
         assert_eq!(revocations(&store).await, [before], "{}", fresh.url());
@@ -131,7 +133,7 @@ async fn what_was_revoked_before_revocations_named_grants_stays_revoked() {
 
         // And back.
         let connection = migrator(&fresh).await;
-        Migrator::down(&connection, Some(2)).await.unwrap();
+        Migrator::down(&connection, Some(3)).await.unwrap();
         let kept = "UPDATE revocations SET until = until WHERE session_id IS NOT NULL";
         let kept = sea_orm::ConnectionTrait::execute_unprepared(&connection, kept).await.unwrap();
         assert_eq!(kept.rows_affected(), 1, "nothing that was revoked is lost on the way back");

@@ -58,7 +58,12 @@ async fn accounts_from_before_there_were_roles_go_on_as_they_were() {
         connection.close().await.unwrap();
 
         let store = fresh.connect().await;
-        assert_eq!(store.migrate().await.unwrap(), ["m20261121_000008_access"], "{}", fresh.url());
+        assert_eq!(
+            store.migrate().await.unwrap(),
+            ["m20261121_000008_access", "m20261122_000009_order"],
+            "{}",
+            fresh.url()
+        );
         let mut tx = store.begin().await.unwrap();
         let user = tx.users().by_id(ann).await.unwrap().unwrap();
         assert_eq!(
@@ -89,7 +94,7 @@ async fn accounts_from_before_there_were_roles_go_on_as_they_were() {
 
         // And back: what the release before does not know is gone, and nothing else.
         let connection = migrator(&fresh).await;
-        Migrator::down(&connection, Some(1)).await.unwrap();
+        Migrator::down(&connection, Some(2)).await.unwrap();
         let kept = "UPDATE users SET version = version WHERE email_key = 'ann@example.com' AND status = 'disabled'";
         let kept = connection.execute_unprepared(kept).await.unwrap();
         assert_eq!(kept.rows_affected(), 1);
@@ -144,4 +149,48 @@ async fn a_replica_of_the_release_before_serves_logins_beside_the_new_schema() {
     let taken = sqlx::query(registered).bind("ben@example.com").execute(&mut older).await.unwrap_err();
     assert_eq!(taken.as_database_error().unwrap().constraint(), Some("users_email_key"));
     older.close().await.unwrap();
+}
+
+/// Both those that were there before, and those that a replica of the release before adds meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_holders_of_a_role_from_before_are_listed_by_the_age_of_their_accounts() {
+    for fresh in Fresh::both().await {
+        let connection = migrator(&fresh).await;
+        Migrator::up(&connection, Some(8)).await.unwrap();
+        let store = fresh.connect().await;
+        let users: Vec<User> = ["ann", "ben", "cid"].map(databases::samples::user).into();
+        let users: Vec<User> =
+            users.into_iter().zip([3, 1, 2]).map(|(user, seconds)| User { created_at: at(seconds), ..user }).collect();
+        let mut tx = store.begin().await.unwrap();
+        for user in &users {
+            tx.users().insert(user).await.unwrap();
+        }
+        tx.roles().insert(&databases::samples::role("ops")).await.unwrap();
+        tx.commit(at(3), Vec::new()).await.unwrap();
+        let grant = |user: &User| {
+            format!(
+                "INSERT INTO user_roles (user_id, role) SELECT id, 'ops' FROM users WHERE email_key = '{}'",
+                user.email.as_str()
+            )
+        };
+        connection.execute_unprepared(&grant(&users[0])).await.unwrap();
+        assert_eq!(store.migrate().await.unwrap(), ["m20261122_000009_order"], "{}", fresh.url());
+        connection.execute_unprepared(&grant(&users[1])).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let role = databases::samples::role("ops").name;
+        assert!(tx.roles().grant(users[2].id, &role, at(4)).await.unwrap());
+        tx.commit(at(4), Vec::new()).await.unwrap();
+        let query = UserQuery { role: Some(role), ..UserQuery::default() };
+        let mut tx = store.begin().await.unwrap();
+        let found = tx.users().search(&query).await.unwrap();
+        assert_eq!(found.iter().map(|user| user.id).collect::<Vec<_>>(), [users[1].id, users[2].id, users[0].id]);
+        drop(tx);
+        store.close().await;
+
+        // And back, where accounts get roles as before.
+        Migrator::down(&connection, Some(1)).await.unwrap();
+        connection.execute_unprepared("DELETE FROM user_roles").await.unwrap();
+        connection.execute_unprepared(&grant(&users[1])).await.unwrap();
+        connection.close().await.unwrap();
+    }
 }
