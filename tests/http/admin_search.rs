@@ -124,6 +124,32 @@ async fn a107_hostile_queries_are_refused_and_say_what_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_a_list_does_not_have_is_refused_by_its_name() {
+    let house = House::new().await;
+    let admin = house.admin("root-1").await;
+    let lists = [
+        USERS,
+        "/api/v1/users/export",
+        "/api/v1/audit",
+        "/api/v1/audit/export",
+        "/api/v1/api-keys",
+        "/api/v1/me/sessions",
+        "/api/v1/me/api-keys",
+    ];
+    for path in lists {
+        let answer = house.send(admin.get(&format!("{path}?stauts=disabled&limt=2&'%20OR=1"))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.text());
+        assert_eq!(answer.problem(), "invalid-parameter", "{path}");
+        let errors = answer.json()["errors"].take();
+        let wrong = |name: &str| json!({"parameter": name, "code": "unknown-parameter", "detail": "there is no such parameter here"});
+        assert_eq!(errors, json!([wrong("stauts"), wrong("limt"), wrong("?")]), "{path}");
+        house.send(admin.get(&format!("{path}?&"))).await.is(StatusCode::OK);
+    }
+    let mine = house.member("ann").await;
+    house.send(mine.get(&format!("{USERS}?stauts=disabled"))).await.is(StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn b10_a_cursor_is_good_for_its_own_search_only() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;

@@ -1,4 +1,6 @@
-//! Pages of lists: `?limit=` and `?cursor=`. Other query parameters are ignored.
+//! Pages of lists: `?limit=` and `?cursor=`.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,12 +11,17 @@ use portcullis_domain::ports::security::Mac;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::problem::{Code, Place, Problem, Reason};
+use crate::problem::{Code, Place, Problem, Reason, Violation};
+use crate::routes::Matched;
 
 /// How many items a page has when nobody says.
 const DEFAULT_LIMIT: u32 = 50;
 /// How many items a page has at most.
 const MAX_LIMIT: u32 = 200;
+
+/// The most unknown parameters that one answer lists, and the longest name that is repeated.
+const UNKNOWN_LISTED: usize = 16;
+const UNKNOWN_LENGTH: usize = 64;
 
 /// The most characters of a cursor.
 const MAX_CURSOR: usize = 1024;
@@ -149,20 +156,35 @@ fn read_limit(text: &str) -> Result<u32, Problem> {
     }
 }
 
-/// The raw value of a query parameter that may be given once. No value that is accepted needs percent-encoding.
+/// The raw value of a query parameter that may be given once. No value that is accepted needs percent-encoding. A parameter
+/// that the operation does not have is refused: a filter with a slip in its name would let everything through.
 pub(crate) fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Problem> {
     let query = request.uri().query().unwrap_or_default();
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let mut values = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    if let Some(matched) = request.data::<Arc<Matched>>() {
+        let unknown = pairs().map(|(key, _)| key).filter(|key| !key.is_empty() && !matched.has_query(key));
+        let unknown: Vec<Violation> = unknown.take(UNKNOWN_LISTED).map(unknown_parameter).collect();
+        if !unknown.is_empty() {
+            return Err(Problem::violations(Code::InvalidParameter, unknown));
+        }
+    }
+    let mut values = pairs().filter(|(key, _)| *key == name).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
         (_, Some(_)) => Err(invalid(name, "repeated", "this parameter is given once")),
     }
 }
 
+/// Named only when it may be the name of a parameter: nothing else of a request is repeated.
+fn unknown_parameter(key: &str) -> Violation {
+    let named = key.len() <= UNKNOWN_LENGTH && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let name = if named { key.to_owned() } else { "?".to_owned() };
+    Reason::new("unknown-parameter", "there is no such parameter here").at(Place::Parameter(name.into()))
+}
+
 /// A query parameter that has a value it cannot have.
 pub(crate) fn invalid(name: &'static str, code: &'static str, detail: &'static str) -> Problem {
-    Problem::violations(Code::InvalidParameter, vec![Reason::new(code, detail).at(Place::Parameter(name))])
+    Problem::violations(Code::InvalidParameter, vec![Reason::new(code, detail).at(Place::Parameter(name.into()))])
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, Response};
 use poem_openapi::OpenApi;
+use poem_openapi::registry::MetaParamIn;
 use portcullis_domain::access::Asked;
 
 use crate::access::permissions;
@@ -37,6 +38,8 @@ pub(crate) struct Operation {
 pub(crate) struct Matched {
     /// The parameters of the path: their names, and in which segment they are.
     parameters: Vec<(String, usize)>,
+    /// The parameters that the query may have.
+    query: Vec<String>,
     /// The permission without which nobody gets in, and into which operation, by its id.
     pub(crate) asked: Option<(&'static str, Asked)>,
     /// Whether it writes out all there is, and is counted by who asks for it.
@@ -44,13 +47,14 @@ pub(crate) struct Matched {
 }
 
 impl Matched {
-    fn new(pattern: &str, operation: Option<&'static str>, rule: Rule) -> Option<Arc<Self>> {
+    fn new(pattern: &str, documented: Documented, rule: Rule) -> Option<Arc<Self>> {
         let parameters = pattern.split('/').enumerate().filter_map(|(index, segment)| {
             let name = segment.strip_prefix('{')?.strip_suffix('}')?;
             Some((name.to_owned(), index))
         });
-        let asked = operation.and_then(|id| permissions::asked(id).map(|asked| (id, asked)));
-        let matched = Self { parameters: parameters.collect(), asked, is_export: rule == Rule::Export };
+        let Documented { id, query } = documented;
+        let asked = id.and_then(|id| permissions::asked(id).map(|asked| (id, asked)));
+        let matched = Self { parameters: parameters.collect(), query, asked, is_export: rule == Rule::Export };
         (matched != Self::default()).then(|| Arc::new(matched))
     }
 
@@ -59,6 +63,18 @@ impl Matched {
         let (_, index) = self.parameters.iter().find(|(parameter, _)| parameter == name)?;
         path.split('/').nth(*index)
     }
+
+    /// Whether the query may have a parameter of this name.
+    pub(crate) fn has_query(&self, name: &str) -> bool {
+        self.query.iter().any(|parameter| parameter == name)
+    }
+}
+
+/// What the OpenAPI document says of an operation, as far as its route has to know.
+#[derive(Default)]
+struct Documented {
+    id: Option<&'static str>,
+    query: Vec<String>,
 }
 
 impl Route {
@@ -68,10 +84,10 @@ impl Route {
         self.operations.iter().find(|operation| operation.method == *method)
     }
 
-    fn add(&mut self, method: Method, id: Option<&'static str>, endpoint: BoxEndpoint<'static, Response>) {
+    fn add(&mut self, method: Method, documented: Documented, endpoint: BoxEndpoint<'static, Response>) {
         let meters = Meters::new(&self.pattern, method.as_str());
         let rule = Rule::of(&method, &self.pattern);
-        let matched = Matched::new(&self.pattern, id, rule);
+        let matched = Matched::new(&self.pattern, documented, rule);
         self.operations.push(Operation { method, endpoint, meters, rule, matched });
         let mut methods: Vec<&str> = self.operations.iter().map(|operation| operation.method.as_str()).collect();
         if methods.contains(&"GET") {
@@ -123,7 +139,7 @@ impl Routes {
 
     /// Adds one operation; a segment of `pattern` may be a `{parameter}`, or one with an ending: `{name}.json`.
     pub(crate) fn add<E: Endpoint + 'static>(&mut self, method: Method, pattern: &str, endpoint: E) {
-        self.add_boxed(method, pattern, None, endpoint.map_to_response().boxed());
+        self.add_boxed(method, pattern, Documented::default(), endpoint.map_to_response().boxed());
     }
 
     /// Adds all operations of a documented API.
@@ -136,7 +152,10 @@ impl Routes {
             operations.sort_unstable_by(|a, b| a.method.as_str().cmp(b.method.as_str()));
             for operation in operations {
                 let Some(endpoint) = endpoints.remove(&operation.method) else { continue };
-                self.add_boxed(operation.method, &path.path, operation.operation_id, endpoint);
+                let query = operation.params.into_iter().filter(|parameter| parameter.in_type == MetaParamIn::Query);
+                let query = query.map(|parameter| parameter.name).collect();
+                let documented = Documented { id: operation.operation_id, query };
+                self.add_boxed(operation.method, &path.path, documented, endpoint);
             }
         }
     }
@@ -145,7 +164,7 @@ impl Routes {
         &mut self,
         method: Method,
         pattern: &str,
-        id: Option<&'static str>,
+        documented: Documented,
         endpoint: BoxEndpoint<'static, Response>,
     ) {
         let known = self.routes.iter().position(|route| route.pattern == pattern);
@@ -157,7 +176,7 @@ impl Routes {
             index
         });
         if let Some(route) = self.routes.get_mut(index) {
-            route.add(method, id, endpoint);
+            route.add(method, documented, endpoint);
         }
     }
 
@@ -231,12 +250,16 @@ mod tests {
 
     #[test]
     fn a_parameter_is_found_by_its_name() {
-        let matched = Matched::new("/a/{id}/b/{name}", None, Rule::Other).expect("parameters");
+        let matched = Matched::new("/a/{id}/b/{name}", Documented::default(), Rule::Other).expect("parameters");
         assert_eq!(matched.parameter("/a/x/b/y", "id"), Some("x"));
         assert_eq!(matched.parameter("/a/x/b/y", "name"), Some("y"));
         assert_eq!(matched.parameter("/a/x/b/y", "b"), None);
-        assert!(Matched::new("/a/b", Some("a"), Rule::Other).is_none(), "nothing to know");
-        let matched = Matched::new("/a/b", Some("listUsers"), Rule::Export).expect("something to know");
+        let documented =
+            |id, query: &[&str]| Documented { id: Some(id), query: query.iter().map(|&name| name.into()).collect() };
+        assert!(Matched::new("/a/b", documented("a", &[]), Rule::Other).is_none(), "nothing to know");
+        let matched =
+            Matched::new("/a/b", documented("listUsers", &["role"]), Rule::Export).expect("something to know");
+        assert!(matched.has_query("role") && !matched.has_query("rol") && !matched.has_query(""));
         assert_eq!((matched.asked, matched.is_export), (Some(("listUsers", Asked::UsersRead)), true));
     }
 

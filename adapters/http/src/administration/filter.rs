@@ -59,7 +59,7 @@ impl<'a, K: Kind> ApiExtractor<'a> for Filter<K> {
 
 /// A parameter that has a value it cannot have.
 pub(super) fn wrong(name: &'static str, code: &'static str, why: Cow<'static, str>) -> Problem {
-    Problem::violations(Code::InvalidParameter, vec![Reason::new(code, why).at(Place::Parameter(name))])
+    Problem::violations(Code::InvalidParameter, vec![Reason::new(code, why).at(Place::Parameter(name.into()))])
 }
 
 /// The beginning of an e-mail address.

@@ -34,7 +34,7 @@ pub(crate) enum Place {
     /// In the body: a JSON pointer (RFC 6901).
     Pointer(String),
     /// In the query: the name of a parameter.
-    Parameter(&'static str),
+    Parameter(Cow<'static, str>),
 }
 
 impl Place {
