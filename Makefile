@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 
-.PHONY: help run test test-fast check fmt lint providers services interop browser proxies bench openapi deny build docker
+.PHONY: help run test test-fast check fmt lint providers services interop browser proxies bench openapi deny build layout docker
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -14,6 +14,11 @@ run: ## the development server, ready to use: http://localhost:8080
 
 build: ## the release binary: target/release/portcullis
 	$(CARGO) build --release
+
+layout: ## arrange the code of the release binary by what runs of it; needs valgrind
+	$(CARGO) build --release --config 'profile.release.strip="none"' --target-dir target/layout
+	python3 deploy/layout.py target/layout/release/portcullis > target/layout/layout.ld
+	mv target/layout/layout.ld deploy/layout.ld
 
 test: services interop browser proxies ## every test, against real PostgreSQL, RabbitMQ and Redis
 	$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest

@@ -8,6 +8,9 @@ const STANDING: Duration = Duration::from_millis(100);
 /// Whoever has waited less can still be refused in time: a refusal must come within 50 ms.
 const REFUSABLE: Duration = Duration::from_millis(40);
 
+/// While somebody was refused so lately, many more come than can be served: half as many wait, and always somebody does.
+const PRESSED: Duration = Duration::from_millis(20);
+
 /// How long a line may get.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -27,7 +30,8 @@ pub(crate) trait Waits {
 ///
 /// It accepts bursts. When it has not been empty for 100 ms, or a burst exceeds its limit, there is more work than can
 /// be done, and the line turns *calm*: few may wait, so that everybody accepted is served soon, and those who came
-/// last and can still be told in time are refused. It is over when nobody has been refused for 100 ms and nobody waits.
+/// last and can still be told in time are refused; while refusals follow each other within 20 ms, half as many. It is over when
+/// nobody has been refused for 100 ms and nobody waits.
 #[derive(Debug)]
 pub(crate) struct Line<T> {
     limits: Limits,
@@ -50,10 +54,11 @@ impl<T: Waits> Line<T> {
     /// about to take somebody, and whoever they take does not count.
     pub(crate) fn knock(&mut self, free: usize, now: Instant) -> (bool, Vec<T>) {
         let mut refused = self.observe(now);
-        if self.waiting.len() >= free + self.limit() {
+        let limit = free + self.limit(now);
+        if self.waiting.len() >= limit {
             self.waiting.retain(|(_, item)| !item.is_abandoned());
         }
-        let room = self.waiting.len() < free + self.limit();
+        let room = self.waiting.len() < limit;
         if !room && !self.calm {
             refused.append(&mut self.turn_calm(now));
         }
@@ -97,16 +102,19 @@ impl<T: Waits> Line<T> {
         self.waiting.drain(..).map(|(_, item)| item).collect()
     }
 
-    fn limit(&self) -> usize {
-        if self.calm { self.limits.standing } else { self.limits.burst }
+    fn limit(&self, now: Instant) -> usize {
+        match (self.calm, longer_than(PRESSED, self.refused_at, now)) {
+            (false, _) => self.limits.burst,
+            (true, true) => self.limits.standing,
+            (true, false) => self.limits.standing.div_ceil(2),
+        }
     }
 
     fn observe(&mut self, now: Instant) -> Vec<T> {
-        let longer_than = |since: Option<Instant>| since.is_some_and(|at| now.saturating_duration_since(at) > STANDING);
         if self.calm {
-            self.calm = !self.waiting.is_empty() || !longer_than(self.refused_at);
+            self.calm = !self.waiting.is_empty() || !longer_than(STANDING, self.refused_at, now);
             Vec::new()
-        } else if longer_than(self.occupied_since) {
+        } else if longer_than(STANDING, self.occupied_since, now) {
             self.turn_calm(now)
         } else {
             Vec::new()
@@ -122,6 +130,11 @@ impl<T: Waits> Line<T> {
         let keep = old.max(self.limits.standing).min(self.waiting.len());
         self.waiting.drain(keep..).map(|(_, item)| item).collect()
     }
+}
+
+/// Whether something was longer ago than that, if ever.
+fn longer_than(time: Duration, at: Option<Instant>, now: Instant) -> bool {
+    at.is_some_and(|at| now.saturating_duration_since(at) > time)
 }
 
 #[cfg(test)]
@@ -180,11 +193,29 @@ mod tests {
         }
         let (room, refused) = line.knock(0, start + MS);
         assert_eq!((room, numbers(refused)), (false, Vec::from_iter(4..64)));
-        assert!(line.knock(1, start + MS).0, "a free server takes the next");
+        assert!(line.knock(1, start + 22 * MS).0, "a free server takes the next");
         while line.pop().is_some() {}
         // Whoever was told that there is no room was refused: the calm lasts 100 ms from then.
         assert!((0..4).all(|number| line.push(caller(number), 0, start + 90 * MS).is_empty()));
         assert!(!line.knock(0, start + 90 * MS).0);
+    }
+
+    #[test]
+    fn while_refusals_follow_each_other_half_as_many_wait() {
+        let (mut line, start) = (Line::new(LIMITS), Instant::now());
+        for number in 0..65 {
+            drop(line.push(caller(number), 0, start));
+        }
+        while line.pop().is_some() {}
+        let accepted =
+            |line: &mut Line<Caller>, now| (0..9).take_while(|n| line.push(caller(*n), 0, now).is_empty()).count();
+        assert_eq!(accepted(&mut line, start + 20 * MS), 2, "refused a moment ago");
+        while line.pop().is_some() {}
+        assert_eq!(accepted(&mut line, start + 41 * MS), 4, "20 ms of quiet, but calm still");
+        let mut small = Line::new(Limits { burst: 1, standing: 1 });
+        drop([small.push(caller(0), 0, start), small.push(caller(1), 0, start)]);
+        small.pop();
+        assert_eq!(accepted(&mut small, start), 1, "always somebody");
     }
 
     #[test]
