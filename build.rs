@@ -1,6 +1,5 @@
 //! Links the program so that the code that runs lies together.
 
-use std::env::var;
 use std::process::Command;
 
 const SCRIPT: &str = "deploy/layout.ld";
@@ -10,20 +9,23 @@ const PACKED: (u32, u32) = (2, 36);
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={SCRIPT}");
-    let is = |variable: &str, value: &str| var(variable).is_ok_and(|found| found == value);
     // Linkers of other systems have no scripts; whoever chooses a linker may have chosen one without.
-    let flags = var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let flags = var("CARGO_ENCODED_RUSTFLAGS");
     let chosen = flags.contains("link") || flags.contains("ld-path");
-    if !is("PROFILE", "release") || !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") || chosen
-    {
+    let knows_scripts = var("CARGO_CFG_TARGET_OS") == "linux" && var("CARGO_CFG_TARGET_ENV") == "gnu" && !chosen;
+    if var("PROFILE") != "release" || !knows_scripts {
         return;
     }
-    let root = var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{root}/{SCRIPT}");
-    let native = var("TARGET").is_ok_and(|target| is("HOST", &target));
-    if native && glibc().is_some_and(|version| version >= PACKED) {
+    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/{SCRIPT}", var("CARGO_MANIFEST_DIR"));
+    if var("TARGET") == var("HOST") && glibc().is_some_and(|version| version >= PACKED) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
+}
+
+/// What Cargo says.
+#[expect(clippy::disallowed_methods, reason = "this is how Cargo speaks to a build script")]
+fn var(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 /// The version of glibc on this machine.
