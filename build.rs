@@ -3,20 +3,24 @@
 use std::process::Command;
 
 const SCRIPT: &str = "deploy/layout.ld";
+/// A variable that says `off` where the linker knows no scripts.
+const SWITCH: &str = "PORTCULLIS_LAYOUT";
 /// The first glibc that knows packed relocations: they are a twentieth of the size.
 const PACKED: (u32, u32) = (2, 36);
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={SCRIPT}");
+    println!("cargo:rerun-if-env-changed={SWITCH}");
     // Linkers of other systems have no scripts; whoever chooses a linker may have chosen one without.
     let flags = var("CARGO_ENCODED_RUSTFLAGS");
-    let chosen = flags.contains("link") || flags.contains("ld-path");
+    let chosen = !var("RUSTC_LINKER").is_empty() || flags.contains("link") || flags.contains("ld-path");
     let knows_scripts = var("CARGO_CFG_TARGET_OS") == "linux" && var("CARGO_CFG_TARGET_ENV") == "gnu" && !chosen;
-    if var("PROFILE") != "release" || !knows_scripts {
+    if var("PROFILE") != "release" || !knows_scripts || var(SWITCH) == "off" {
         return;
     }
-    println!("cargo:rustc-link-arg-bins=-Wl,-T,{}/{SCRIPT}", var("CARGO_MANIFEST_DIR"));
+    println!("cargo:rustc-link-arg-bins=-T");
+    println!("cargo:rustc-link-arg-bins={}/{SCRIPT}", var("CARGO_MANIFEST_DIR"));
     if var("TARGET") == var("HOST") && glibc().is_some_and(|version| version >= PACKED) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

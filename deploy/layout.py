@@ -112,6 +112,8 @@ def executed(binary, folder, work):
                         break
                 except urllib.error.URLError:
                     continue
+            else:
+                raise TimeoutError("the service did not get ready")
             time.sleep(10)
             work(port)
         finally:

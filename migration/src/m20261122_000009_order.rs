@@ -7,21 +7,21 @@ use sea_orm_migration::sea_orm::DbBackend;
 use crate::dialect;
 
 /// The column `user_roles.user_created_at`, which the database itself fills in, so that replicas of the release before go
-/// on beside it; the index that has it, and the one of `audit` by all actions.
+/// on beside it, with its index; and an index of `audit` by all actions in the place of the one by some. While that is built,
+/// entries can be read, but not written, and roles wait.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-// The creation of an account never changes.
+// The creation of an account never changes. Null would be that of no account, which its foreign key has to name.
 const COLUMN: [&str; 2] = [
     "ALTER TABLE user_roles ADD COLUMN user_created_at {int}",
     "UPDATE user_roles SET user_created_at = (SELECT created_at FROM users WHERE users.id = user_roles.user_id)",
 ];
-const INDEXES: [&str; 4] = [
-    "DROP INDEX user_roles_role",
-    "CREATE INDEX user_roles_role ON user_roles (role, user_created_at, user_id)",
-    "DROP INDEX audit_action",
-    "CREATE INDEX audit_action ON audit (action, at, id)",
-];
+const INDEX: [&str; 2] =
+    ["DROP INDEX user_roles_role", "CREATE INDEX user_roles_role ON user_roles (role, user_created_at, user_id)"];
+
+// First what takes its time, and under a name of its own: what drops the other keeps readers out.
+const TRAIL: [&str; 2] = ["CREATE INDEX audit_by_action ON audit (action, at, id)", "DROP INDEX audit_action"];
 
 // The function looks for `users` where the tables are, whoever calls it.
 const POSTGRES: [&str; 2] = [
@@ -40,7 +40,7 @@ const SQLITE: [&str; 1] = ["CREATE TRIGGER user_roles_created_at AFTER INSERT ON
     END"];
 
 const BACK: [&str; 5] = [
-    "DROP INDEX audit_action",
+    "DROP INDEX audit_by_action",
     "CREATE INDEX audit_action ON audit (action, at, id) \
         WHERE action NOT IN ('session.login', 'session.revoke', 'account.register', 'token.grant')",
     "DROP INDEX user_roles_role",
@@ -51,12 +51,14 @@ const BACK: [&str; 5] = [
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Roles before the trail, as requests take them: neither waits for the other in a circle.
         dialect::run(manager, &COLUMN).await?;
-        dialect::run(manager, &INDEXES).await?;
+        dialect::run(manager, &INDEX).await?;
         match manager.get_database_backend() {
-            DbBackend::Postgres => dialect::run(manager, &POSTGRES).await,
-            _ => dialect::run(manager, &SQLITE).await,
+            DbBackend::Postgres => dialect::run(manager, &POSTGRES).await?,
+            _ => dialect::run(manager, &SQLITE).await?,
         }
+        dialect::run(manager, &TRAIL).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

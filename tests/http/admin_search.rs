@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::House;
+use crate::harness::{Ask, House};
 use crate::staff::Member;
 
 const USERS: &str = "/api/v1/users";
@@ -127,8 +127,10 @@ async fn a107_hostile_queries_are_refused_and_say_what_is_allowed() {
 async fn a_parameter_that_a_list_does_not_have_is_refused_by_its_name() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;
+    let sessions = format!("{USERS}/{}/sessions", admin.id);
     let lists = [
         USERS,
+        &sessions,
         "/api/v1/users/export",
         "/api/v1/audit",
         "/api/v1/audit/export",
@@ -144,6 +146,13 @@ async fn a_parameter_that_a_list_does_not_have_is_refused_by_its_name() {
         let wrong = |name: &str| json!({"parameter": name, "code": "unknown-parameter", "detail": "there is no such parameter here"});
         assert_eq!(errors, json!([wrong("stauts"), wrong("limt"), wrong("?")]), "{path}");
         house.send(admin.get(&format!("{path}?&"))).await.is(StatusCode::OK);
+        for unknown in ["%6Cimit=2", &"x".repeat(33), "limit[]=2", "Limit=2"] {
+            let answer = house.send(admin.get(&format!("{path}?{unknown}"))).await.is(StatusCode::BAD_REQUEST);
+            assert_eq!(answer.json()["errors"], json!([wrong("?")]), "{path}: {unknown}");
+        }
+        let many = house.send(admin.get(&format!("{path}?{}", "a=1&".repeat(100)))).await.is(StatusCode::BAD_REQUEST);
+        assert_eq!(many.json()["errors"].as_array().map(Vec::len), Some(16), "{path}");
+        house.send(Ask::get(&format!("{path}?stauts=disabled"))).await.is(StatusCode::UNAUTHORIZED);
     }
     let mine = house.member("ann").await;
     house.send(mine.get(&format!("{USERS}?stauts=disabled"))).await.is(StatusCode::FORBIDDEN);

@@ -27,7 +27,7 @@ const OPENAPI: &str = "3.0.3";
 
 const ABOUT: &str = "Accounts, sessions and tokens.\n\nErrors are problems (RFC 9457) with a stable `code`; under \
     `/oauth2` they are OAuth 2 error objects (RFC 6749 §5.2). Unknown members of a request body are refused, \
-    and so are unknown query parameters of a list. Every answer has `X-Request-Id`: the client's own when it sent a decent one \
+    and so are unknown query parameters of an operation that has some. Every answer has `X-Request-Id`: the client's own when it sent a decent one \
     (1 to 128 letters, digits, `.`, `_`, `-`).\n\nA request is authenticated by `Authorization: Bearer`, by an API \
     key in `X-API-Key`, or by the cookies of a login with `transport: \"cookie\"`; each operation says which of \
     them it takes. A header wins: a request that has one uses no cookie even when what the header says is bad. Both \

@@ -21,7 +21,7 @@ const MAX_LIMIT: u32 = 200;
 
 /// The most unknown parameters that one answer lists, and the longest name that is repeated.
 const UNKNOWN_LISTED: usize = 16;
-const UNKNOWN_LENGTH: usize = 64;
+const UNKNOWN_LENGTH: usize = 32;
 
 /// The most characters of a cursor.
 const MAX_CURSOR: usize = 1024;
@@ -156,13 +156,13 @@ fn read_limit(text: &str) -> Result<u32, Problem> {
     }
 }
 
-/// The raw value of a query parameter that may be given once. No value that is accepted needs percent-encoding. A parameter
-/// that the operation does not have is refused: a filter with a slip in its name would let everything through.
+/// The raw value of a query parameter that may be given once. No value that is accepted needs percent-encoding. Where an
+/// operation has parameters, one that it does not have is refused: a filter with a slip in its name would let everything through.
 pub(crate) fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<Option<&'a str>, Problem> {
     let query = request.uri().query().unwrap_or_default();
     let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     if let Some(matched) = request.data::<Arc<Matched>>() {
-        let unknown = pairs().map(|(key, _)| key).filter(|key| !key.is_empty() && !matched.has_query(key));
+        let unknown = pairs().map(|(key, _)| key).filter(|key| !key.is_empty() && !matched.may_have(key));
         let unknown: Vec<Violation> = unknown.take(UNKNOWN_LISTED).map(unknown_parameter).collect();
         if !unknown.is_empty() {
             return Err(Problem::violations(Code::InvalidParameter, unknown));
@@ -177,7 +177,7 @@ pub(crate) fn parameter<'a>(request: &'a Request, name: &'static str) -> Result<
 
 /// Named only when it may be the name of a parameter: nothing else of a request is repeated.
 fn unknown_parameter(key: &str) -> Violation {
-    let named = key.len() <= UNKNOWN_LENGTH && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let named = key.len() <= UNKNOWN_LENGTH && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let name = if named { key.to_owned() } else { "?".to_owned() };
     Reason::new("unknown-parameter", "there is no such parameter here").at(Place::Parameter(name.into()))
 }

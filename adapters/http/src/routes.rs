@@ -38,8 +38,8 @@ pub(crate) struct Operation {
 pub(crate) struct Matched {
     /// The parameters of the path: their names, and in which segment they are.
     parameters: Vec<(String, usize)>,
-    /// The parameters that the query may have.
-    query: Vec<String>,
+    /// The parameters that the query may have; `None` where unknown ones are ignored.
+    query: Option<Vec<String>>,
     /// The permission without which nobody gets in, and into which operation, by its id.
     pub(crate) asked: Option<(&'static str, Asked)>,
     /// Whether it writes out all there is, and is counted by who asks for it.
@@ -65,8 +65,8 @@ impl Matched {
     }
 
     /// Whether the query may have a parameter of this name.
-    pub(crate) fn has_query(&self, name: &str) -> bool {
-        self.query.iter().any(|parameter| parameter == name)
+    pub(crate) fn may_have(&self, name: &str) -> bool {
+        self.query.as_ref().is_none_or(|query| query.iter().any(|parameter| parameter == name))
     }
 }
 
@@ -74,7 +74,7 @@ impl Matched {
 #[derive(Default)]
 struct Documented {
     id: Option<&'static str>,
-    query: Vec<String>,
+    query: Option<Vec<String>>,
 }
 
 impl Route {
@@ -153,7 +153,8 @@ impl Routes {
             for operation in operations {
                 let Some(endpoint) = endpoints.remove(&operation.method) else { continue };
                 let query = operation.params.into_iter().filter(|parameter| parameter.in_type == MetaParamIn::Query);
-                let query = query.map(|parameter| parameter.name).collect();
+                let query: Vec<String> = query.map(|parameter| parameter.name).collect();
+                let query = (!query.is_empty()).then_some(query);
                 let documented = Documented { id: operation.operation_id, query };
                 self.add_boxed(operation.method, &path.path, documented, endpoint);
             }
@@ -255,11 +256,13 @@ mod tests {
         assert_eq!(matched.parameter("/a/x/b/y", "name"), Some("y"));
         assert_eq!(matched.parameter("/a/x/b/y", "b"), None);
         let documented =
-            |id, query: &[&str]| Documented { id: Some(id), query: query.iter().map(|&name| name.into()).collect() };
-        assert!(Matched::new("/a/b", documented("a", &[]), Rule::Other).is_none(), "nothing to know");
-        let matched =
-            Matched::new("/a/b", documented("listUsers", &["role"]), Rule::Export).expect("something to know");
-        assert!(matched.has_query("role") && !matched.has_query("rol") && !matched.has_query(""));
+            |id, query: Option<&str>| Documented { id: Some(id), query: query.map(|name| vec![name.to_owned()]) };
+        assert!(Matched::new("/a/b", documented("a", None), Rule::Other).is_none(), "nothing to know");
+        let matched = Matched::new("/a/b", documented("listUsers", Some("role")), Rule::Export);
+        let matched = matched.expect("something to know");
+        assert!(matched.may_have("role") && !matched.may_have("rol") && !matched.may_have(""));
+        let feed = Matched::new("/a/{id}", Documented::default(), Rule::Other).expect("a parameter");
+        assert!(feed.may_have("rol"), "what is not documented so ignores what it does not know");
         assert_eq!((matched.asked, matched.is_export), (Some(("listUsers", Asked::UsersRead)), true));
     }
 

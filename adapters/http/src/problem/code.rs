@@ -40,7 +40,7 @@ codes! {
         "Send one JSON document (RFC 8259) in UTF-8 without a byte order mark, with every name once in its object (RFC 7493), nested at most 127 levels deep.";
     MalformedRequest = BAD_REQUEST "malformed-request" "The request could not be read"
         "The body ended too early, or the request breaks the rules of HTTP. Send it again, complete.";
-    InvalidParameter = BAD_REQUEST "invalid-parameter" "A query parameter has a value it cannot have"
+    InvalidParameter = BAD_REQUEST "invalid-parameter" "A query parameter is unknown, or has a value it cannot have"
         "`errors` names the parameter and says what it may be.";
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid access token or API key is needed"
         "Send `Authorization: Bearer <access token>`, the access cookie, or `X-API-Key`: the operation says which it takes. If you did, the token has expired or its session has ended: refresh, or log in again. An API key may be expired or revoked, or its owner may not be served any more.";

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use portcullis_domain::accounts::{EmailError, PasswordError, UsernameError};
 use serde::Serialize;
 
-/// One thing that is wrong. No value from the request is repeated in it.
+/// One thing that is wrong. Names from the request are repeated in it, values are not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Violation {
     /// Where.

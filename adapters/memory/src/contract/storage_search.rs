@@ -198,6 +198,13 @@ pub async fn filters_of_a_search_combine(storage: &Storage) {
                 }
             }
         }
+        let mut query = UserQuery { role: Some(clerk.clone()), limit: 2, ..order };
+        let all = expected(&users, &query, |user| holders.contains(&user.id));
+        for page in all.chunks(2) {
+            assert_eq!(found(storage, &query).await, page, "{promise}: the pages of a role: {query:?}");
+            query = behind(&query, &page[page.len() - 1]);
+        }
+        assert_eq!(found(storage, &query).await, [], "{promise}: nobody is behind the last one: {query:?}");
     }
 }
 

@@ -118,10 +118,10 @@ fn of_the_trail(backend: DbBackend) -> Vec<Case> {
     let before = Some((AT, AuditId::from_uuid(*SOMEBODY.as_uuid())));
     let page = |query: AuditQuery| audit::page::statement(backend, &query);
     let mut all: Vec<Case> = vec![
-        (page(AuditQuery { action: Some(Action::GrantRole), ..whole.clone() }), &["audit_action"]),
-        (page(AuditQuery { action: Some(Action::Register), ..whole.clone() }), &["audit_action"]),
-        (page(AuditQuery { action: Some(Action::GrantToken), from: Some(AT), ..whole.clone() }), &["audit_action"]),
-        (page(AuditQuery { action: Some(Action::GrantRole), before, ..whole.clone() }), &["audit_action"]),
+        (page(AuditQuery { action: Some(Action::GrantRole), ..whole.clone() }), &["audit_by_action"]),
+        (page(AuditQuery { action: Some(Action::Register), ..whole.clone() }), &["audit_by_action"]),
+        (page(AuditQuery { action: Some(Action::GrantToken), from: Some(AT), ..whole.clone() }), &["audit_by_action"]),
+        (page(AuditQuery { action: Some(Action::GrantRole), before, ..whole.clone() }), &["audit_by_action"]),
         (
             page(AuditQuery { subject: Some(SOMEBODY), action: Some(Action::GrantRole), ..whole.clone() }),
             &["audit_subject"],
@@ -262,8 +262,8 @@ async fn of_the_indexes_that_administration_needs_a_login_writes_but_the_one_by_
     assert_eq!(
         found,
         [
-            "audit_action",
             "audit_actor WHERE actor_kind NOT IN ('self', 'anonymous')",
+            "audit_by_action",
             "audit_impersonator WHERE impersonator IS NOT NULL",
             "audit_subject WHERE subject_id IS NOT NULL",
             "sessions_ends_from",

@@ -2,7 +2,7 @@
 
 /// How much nicer than the others a working thread is.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 8;
+const NICENESS: i32 = 5;
 
 /// Lowers the priority of the calling thread, so that cheap requests stay fast while passwords are hashed.
 #[cfg(target_os = "linux")]
