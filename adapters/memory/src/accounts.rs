@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, Username};
 use portcullis_domain::administration::UserQuery;
 use portcullis_domain::ids::UserId;
-use portcullis_domain::ports::accounts::UserRepository;
+use portcullis_domain::ports::accounts::{LoginAccount, LoginFound, LoginLook, UserRepository};
 use portcullis_domain::ports::store::{StoreError, Unique};
 
 use crate::search::found;
@@ -51,13 +51,18 @@ impl UserRepository for Unit {
         self.look(|view| view.user_by_username(username.key()).cloned())
     }
 
-    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
+    async fn for_login(&mut self, look: &LoginLook<'_>) -> Result<LoginFound, StoreError> {
         self.look(|view| {
-            let user = match name {
+            let attempts = view.attempts(look.key).copied();
+            let failures = attempts.map_or(0, |attempts| attempts.failures);
+            let user = match look.name {
+                _ if look.hidden_after.is_some_and(|limit| failures >= limit) => None,
                 LoginName::Email(email) => view.user_by_email(email.key()),
                 LoginName::Username(username) => view.user_by_username(username.key()),
             };
-            user.map(|user| (user.clone(), view.password(user.id).cloned()))
+            let account =
+                user.map(|user| LoginAccount { user: user.clone(), password: view.password(user.id).cloned() });
+            LoginFound { attempts, account }
         })
     }
 

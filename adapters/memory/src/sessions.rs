@@ -10,11 +10,27 @@ use portcullis_domain::sessions::{Revoked, Rotated, Rotation, Session};
 
 use crate::state::{Changes, Credential};
 use crate::store::Unit;
+use crate::view::View;
 
 fn written(session: Session) -> Changes {
     let mut changes = Changes::default();
     changes.sessions.insert(session.id, Some(session));
     changes
+}
+
+/// How many live sessions there are with this one, if the password is still so.
+fn started(view: &View<'_>, session: &Session, password: &PasswordHash) -> Result<(Option<u32>, Changes), StoreError> {
+    let usable = |held: &&Credential| held.hash == *password && held.state == CredentialState::Usable;
+    if view.credential(session.user).filter(usable).is_none() {
+        return Ok((None, Changes::default()));
+    }
+    if view.session(session.id).is_some() {
+        return Err(StoreError::Duplicate(Unique::Id));
+    }
+    let others = view.sessions_of(session.user);
+    let live = others.into_iter().filter(|other| other.is_live(session.created_at)).count();
+    let live = u32::try_from(live).unwrap_or(u32::MAX).saturating_add(1);
+    Ok((Some(live), written(session.clone())))
 }
 
 /// Whether the session ended, in whatever way, before the instant.
@@ -40,18 +56,18 @@ impl SessionRepository for Unit {
     }
 
     async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError> {
+        self.change(|view| started(view, session, password)).await
+    }
+
+    async fn start_with_commit(
+        &mut self,
+        session: &Session,
+        password: &PasswordHash,
+        most: u32,
+    ) -> Result<(), StoreError> {
         self.change(|view| {
-            let usable = |held: &&Credential| held.hash == *password && held.state == CredentialState::Usable;
-            if view.credential(session.user).filter(usable).is_none() {
-                return Ok((None, Changes::default()));
-            }
-            if view.session(session.id).is_some() {
-                return Err(StoreError::Duplicate(Unique::Id));
-            }
-            let others = view.sessions_of(session.user);
-            let live = others.into_iter().filter(|other| other.is_live(session.created_at)).count();
-            let live = u32::try_from(live).unwrap_or(u32::MAX).saturating_add(1);
-            Ok((Some(live), written(session.clone())))
+            let (live, changes) = started(view, session, password)?;
+            live.filter(|live| *live <= most).map(|_| ((), changes)).ok_or(StoreError::Conflict)
         })
         .await
     }

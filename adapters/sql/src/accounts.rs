@@ -6,25 +6,31 @@ use async_trait::async_trait;
 use portcullis_domain::accounts::{Email, LoginName, PasswordHash, User, UserStatus, Username};
 use portcullis_domain::administration::UserQuery;
 use portcullis_domain::ids::UserId;
-use portcullis_domain::ports::accounts::UserRepository;
+use portcullis_domain::ports::accounts::{LoginAccount, LoginFound, LoginLook, UserRepository};
 use portcullis_domain::ports::store::StoreError;
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Iterable,
-    QueryFilter, QueryOrder, QuerySelect, Select, SelectTwo, Statement,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, Select, SelectTwo, Statement,
 };
+use uuid::Uuid;
 
 use crate::column::{corrupt, count, instant};
 use crate::entity::{credential, names, session, user};
 use crate::error::store_error;
 use crate::unit::Unit;
-use crate::{api_keys, search};
+use crate::{api_keys, attempts, search};
 
 static BY_EMAIL: LazyLock<String> = LazyLock::new(|| look("email_key"));
 static BY_USERNAME: LazyLock<String> = LazyLock::new(|| look("username_key"));
 
+/// A key that is nobody's stands for a name that shall not be looked for: the index is not entered.
 fn look(key: &str) -> String {
     let columns = names(user::Column::iter());
-    format!("SELECT {columns}, hash FROM users LEFT JOIN credentials ON user_id = id WHERE {key} = $1")
+    format!(
+        "SELECT failures, last_at, {columns}, hash FROM (SELECT 1 AS one) AS one LEFT JOIN attempts ON attempts.key = $1 \
+         LEFT JOIN users ON users.{key} = CASE WHEN COALESCE(attempts.failures, 0) < $2 THEN $3 END \
+         LEFT JOIN credentials ON credentials.user_id = users.id"
+    )
 }
 
 #[async_trait]
@@ -49,18 +55,15 @@ impl UserRepository for Unit {
         self.one(by_key(user::Column::UsernameKey, username.key())).await
     }
 
-    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError> {
+    async fn for_login(&mut self, look: &LoginLook<'_>) -> Result<LoginFound, StoreError> {
         let link = self.reading()?;
-        let look = for_login(link.get_database_backend(), name);
-        let row = link.query_one_raw(look).await.map_err(store_error)?;
-        let found = row.map(|row| {
-            let user = user::Model::from_query_result(&row, "").map_err(store_error)?;
-            let hash: Option<String> = row.try_get("", "hash").map_err(store_error)?;
-            Ok::<_, StoreError>((account(&user)?, hash.map(PasswordHash::new)))
-        });
-        let found = found.transpose()?;
+        let look = for_login(link.get_database_backend(), look);
+        let row = link.query_one_raw(look).await.map_err(store_error)?.ok_or_else(|| corrupt("attempts"))?;
+        let attempts = attempts::seen(&row)?;
+        let there: Option<Uuid> = row.try_get("", "id").map_err(store_error)?;
+        let account = there.map(|_| login_account(&row)).transpose()?;
         self.keep(link);
-        Ok(found)
+        Ok(LoginFound { attempts, account })
     }
 
     async fn update(&mut self, user: &User) -> Result<(), StoreError> {
@@ -134,13 +137,24 @@ pub(crate) fn by_key(column: user::Column, key: &str) -> Select<user::Entity> {
     user::Entity::find().filter(column.eq(key))
 }
 
-/// The account with this canonical name, and its password: the first look of every login.
-pub(crate) fn for_login(backend: DbBackend, name: &LoginName) -> Statement {
-    let sql = match name {
+/// The first look of every login; it always has a row.
+pub(crate) fn for_login(backend: DbBackend, look: &LoginLook<'_>) -> Statement {
+    let sql = match look.name {
         LoginName::Email(_) => BY_EMAIL.as_str(),
         LoginName::Username(_) => BY_USERNAME.as_str(),
     };
-    Statement::from_sql_and_values(backend, sql, [name.key().into()])
+    let hidden_after = look.hidden_after.map_or(i64::MAX, i64::from);
+    Statement::from_sql_and_values(
+        backend,
+        sql,
+        [attempts::bytes(look.key), hidden_after.into(), look.name.key().into()],
+    )
+}
+
+fn login_account(row: &QueryResult) -> Result<LoginAccount, StoreError> {
+    let user = user::Model::from_query_result(row, "").map_err(store_error)?;
+    let hash: Option<String> = row.try_get("", "hash").map_err(store_error)?;
+    Ok(LoginAccount { user: account(&user)?, password: hash.map(PasswordHash::new) })
 }
 
 /// The accounts after this one with their passwords.

@@ -5,7 +5,7 @@ use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::{AttemptKey, Attempts};
 use portcullis_domain::ports::accounts::AttemptRepository;
 use portcullis_domain::ports::store::StoreError;
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::column::{corrupt, count, instant};
 use crate::error::store_error;
@@ -32,16 +32,9 @@ impl AttemptRepository for Unit {
     async fn of(&mut self, key: &AttemptKey) -> Result<Option<Attempts>, StoreError> {
         let link = self.reading()?;
         let row = link.query_one_raw(link.statement(OF, [bytes(key)])).await.map_err(store_error)?;
-        let Some(row) = row else {
-            self.keep(link);
-            return Ok(None);
-        };
-        let failures: i64 = row.try_get_by_index(0).map_err(store_error)?;
-        let last_at: i64 = row.try_get_by_index(1).map_err(store_error)?;
-        let failures = count("attempts.failures", failures)?;
-        let attempts = Attempts { failures, last_at: instant("attempts.last_at", last_at)? };
+        let attempts = row.map_or(Ok(None), |row| seen(&row))?;
         self.keep(link);
-        Ok(Some(attempts))
+        Ok(attempts)
     }
 
     async fn fail(&mut self, key: &AttemptKey, at: Timestamp, forgotten: Timestamp) -> Result<u32, StoreError> {
@@ -81,6 +74,16 @@ impl AttemptRepository for Unit {
     }
 }
 
-fn bytes(key: &AttemptKey) -> Value {
+/// What a row tells that may have no counter.
+pub(crate) fn seen(row: &QueryResult) -> Result<Option<Attempts>, StoreError> {
+    let failures: Option<i64> = row.try_get("", "failures").map_err(store_error)?;
+    let last_at: Option<i64> = row.try_get("", "last_at").map_err(store_error)?;
+    let (Some(failures), Some(last_at)) = (failures, last_at) else { return Ok(None) };
+    let failures = count("attempts.failures", failures)?;
+    Ok(Some(Attempts { failures, last_at: instant("attempts.last_at", last_at)? }))
+}
+
+/// A key as it is stored.
+pub(crate) fn bytes(key: &AttemptKey) -> Value {
     key.0.to_vec().into()
 }

@@ -42,6 +42,8 @@ fn of_database(refusal: &dyn DatabaseError) -> StoreError {
         ErrorKind::UniqueViolation => return StoreError::Duplicate(violated(refusal)),
         // What the row points at has gone in the meantime.
         ErrorKind::ForeignKeyViolation => return StoreError::Conflict,
+        // A session gets no id when it must not start.
+        ErrorKind::NotNullViolation if refusal.message().ends_with(": sessions.id") => return StoreError::Conflict,
         _ => {}
     }
     let code = refusal.code().unwrap_or_default();

@@ -58,6 +58,29 @@ impl SessionRepository for Unit {
         Ok(others.map(|others| u32::try_from(others).unwrap_or(u32::MAX).saturating_add(1)))
     }
 
+    async fn start_with_commit(
+        &mut self,
+        session: &Session,
+        password: &PasswordHash,
+        most: u32,
+    ) -> Result<(), StoreError> {
+        let link = self.reading()?;
+        let backend = link.get_database_backend();
+        self.keep(link);
+        if backend == DbBackend::Sqlite {
+            // A trip less to the one writer.
+            self.run_late(start::start_last_on_sqlite(session, password, most));
+            return Ok(());
+        }
+        match self.start(session, password).await? {
+            Some(live) if live <= most => Ok(()),
+            _ => {
+                self.give_up();
+                Err(StoreError::Conflict)
+            }
+        }
+    }
+
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let link = self.reading()?;
         let found = Entity::find_by_id(*id.as_uuid()).one(&link).await.map_err(store_error)?;

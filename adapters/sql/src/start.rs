@@ -38,9 +38,21 @@ const START_ON_SQLITE: &str = concat!(
     others!()
 );
 
+/// The same among the last statements of a unit, where nobody looks at what it finds: without the password, or the room,
+/// there is no id, and a session without an id is refused with all that the unit has done. Its places have no numbers, so
+/// that other statements can come after it in one text.
+const START_LAST_ON_SQLITE: &str = concat!(
+    "INSERT INTO sessions (",
+    columns!(),
+    ") SELECT (SELECT ? FROM credentials WHERE user_id = ? AND hash = ? AND state = 0 AND \
+     (SELECT count(*) FROM sessions AS other WHERE other.user_id = ? AND other.revoked_at IS NULL \
+     AND other.idle_expires_at > ? AND other.expires_at > ?) < ?), \
+     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+);
+
 /// The lock on the password comes first and is held until the unit ends. Whoever waited for it sees what the one
-/// before has left; only the count is as old as the statement, so that a login may leave one session more than there
-/// should be to the next.
+/// before has left; only the count is as old as the statement, so that logins which waited for each other may leave
+/// more sessions than there should be to the next.
 const START_ON_POSTGRES: &str = concat!(
     "WITH held AS MATERIALIZED (SELECT user_id FROM credentials WHERE user_id = $2 AND hash = $23 AND state = 0 \
      FOR UPDATE), started AS (INSERT INTO sessions (",
@@ -65,6 +77,17 @@ pub(crate) fn start(backend: DbBackend, session: &Session, password: &PasswordHa
     };
     let values = row(session).into_iter().chain([password.as_str().into()]);
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// The same among the last statements of a unit on SQLite; they fail when it is not, or when the account
+/// would have more than `most` live sessions.
+pub(crate) fn start_last_on_sqlite(session: &Session, password: &PasswordHash, most: u32) -> Statement {
+    let [id, user, rest @ ..] = row(session);
+    let now: Value = session.created_at.as_unix_micros().into();
+    let held = [id, user.clone(), password.as_str().into()];
+    let room = [user.clone(), now.clone(), now, i64::from(most).into()];
+    let values = held.into_iter().chain(room).chain([user]).chain(rest);
+    Statement::from_sql_and_values(DbBackend::Sqlite, START_LAST_ON_SQLITE, values)
 }
 
 fn row(session: &Session) -> [Value; 22] {

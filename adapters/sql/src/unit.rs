@@ -15,7 +15,7 @@ use portcullis_domain::ports::stats::StatsRepository;
 use portcullis_domain::ports::store::{Effect, StoreError, Tx};
 use portcullis_domain::ports::tokens::KeyRepository;
 use portcullis_domain::ports::webhooks::WebhookRepository;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::error::{at, store_error};
 use crate::last;
@@ -31,12 +31,14 @@ pub(crate) struct Unit {
     link: Option<Link>,
     /// What the audit trail gets at the commit.
     entries: Vec<AuditEntry>,
+    /// What is run before it.
+    late: Vec<Statement>,
 }
 
 impl Unit {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let link = Some(shared.reading());
-        Self { shared, link, entries: Vec::new() }
+        Self { shared, link, entries: Vec::new(), late: Vec::new() }
     }
 
     /// The link for a read.
@@ -63,6 +65,16 @@ impl Unit {
         }
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Keeps a statement for the commit.
+    pub(crate) fn run_late(&mut self, statement: Statement) {
+        self.late.push(statement);
+    }
+
+    /// Rolls back, and refuses what comes later.
+    pub(crate) fn give_up(&mut self) {
+        self.link = None;
     }
 
     /// Puts the link back after a success.
@@ -127,9 +139,16 @@ impl Tx for Unit {
 
     async fn commit(mut self: Box<Self>, at: Timestamp, effects: Vec<Effect>) -> Result<(), StoreError> {
         let announces = !effects.is_empty();
-        let link = if announces || !self.entries.is_empty() { self.writing().await? } else { self.reading()? };
-        let statements =
-            last::statements(link.get_database_backend(), at, &self.entries, effects, &*self.shared.random)?;
+        let writes = announces || !self.entries.is_empty() || !self.late.is_empty();
+        let link = if writes { self.writing().await? } else { self.reading()? };
+        let mut statements = self.late;
+        statements.extend(last::statements(
+            link.get_database_backend(),
+            at,
+            &self.entries,
+            effects,
+            &*self.shared.random,
+        )?);
         finish(link, statements).await?;
         if announces {
             self.shared.announced.store(true, Ordering::SeqCst);
@@ -140,7 +159,7 @@ impl Tx for Unit {
 }
 
 /// Runs the last statements of a unit and makes all of it true.
-pub(crate) async fn finish(link: Link, last: Vec<sea_orm::Statement>) -> Result<(), StoreError> {
+pub(crate) async fn finish(link: Link, last: Vec<Statement>) -> Result<(), StoreError> {
     let (kind, address) = link.into_parts();
     let outcome = match kind {
         Kind::Turn(turn) => turn.commit(last).await,
@@ -152,10 +171,7 @@ pub(crate) async fn finish(link: Link, last: Vec<sea_orm::Statement>) -> Result<
 }
 
 /// Runs the last statement of a unit, makes all of it true, and gives the rows that it found.
-pub(crate) async fn finish_with_rows(
-    link: Link,
-    last: sea_orm::Statement,
-) -> Result<Vec<sea_orm::QueryResult>, StoreError> {
+pub(crate) async fn finish_with_rows(link: Link, last: Statement) -> Result<Vec<sea_orm::QueryResult>, StoreError> {
     let (kind, address) = link.into_parts();
     let outcome = match kind {
         Kind::Turn(turn) => turn.query_last(last).await,

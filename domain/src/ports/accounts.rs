@@ -9,6 +9,36 @@ use crate::ids::UserId;
 
 use super::store::StoreError;
 
+/// What a login looks for.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginLook<'a> {
+    /// The name that is given.
+    pub name: &'a LoginName,
+    /// What failures at this name are counted by.
+    pub key: &'a AttemptKey,
+    /// After so many failures the account MUST NOT be looked for, so that the time that the look takes tells nobody
+    /// whether there is one; `None` when that may be told.
+    pub hidden_after: Option<u32>,
+}
+
+/// What a login finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoginFound {
+    /// What has been counted under the key.
+    pub attempts: Option<Attempts>,
+    /// The account that logs in by the name.
+    pub account: Option<LoginAccount>,
+}
+
+/// An account that somebody may log in to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginAccount {
+    /// The account.
+    pub user: User,
+    /// Its password, if it has one.
+    pub password: Option<PasswordHash>,
+}
+
 /// The accounts.
 #[async_trait]
 pub trait UserRepository: Send {
@@ -25,8 +55,8 @@ pub trait UserRepository: Send {
     /// The account with this canonical username.
     async fn by_username(&mut self, username: &Username) -> Result<Option<User>, StoreError>;
 
-    /// The account that logs in by this name, with its password if it has one, in one look.
-    async fn for_login(&mut self, name: &LoginName) -> Result<Option<(User, Option<PasswordHash>)>, StoreError>;
+    /// What a login has to know before it looks at the password, in one look.
+    async fn for_login(&mut self, look: &LoginLook<'_>) -> Result<LoginFound, StoreError>;
 
     /// Writes every field but `id` and `created_at` if the stored version is `user.version`, and stores
     /// `user.version + 1`; otherwise `Conflict`. `Duplicate` as in [`UserRepository::insert`].

@@ -23,6 +23,17 @@ pub trait SessionRepository: Send {
     /// [`confirm`](super::accounts::CredentialRepository::confirm) promises. `Duplicate(Id)` as in `insert`.
     async fn start(&mut self, session: &Session, password: &PasswordHash) -> Result<Option<u32>, StoreError>;
 
+    /// Adds a session as [`start`](Self::start) does, but at the latest with the commit, so that an adapter can do both
+    /// at once: until then this unit MAY not see it. `Conflict` where `start` answers `None` or more than `most`, and
+    /// `Duplicate(Id)`, come from this call or from the commit, and nothing of the unit is done then. Whatever else the
+    /// unit does to the account's password or sessions comes before this call.
+    async fn start_with_commit(
+        &mut self,
+        session: &Session,
+        password: &PasswordHash,
+        most: u32,
+    ) -> Result<(), StoreError>;
+
     /// The session, live or not, every field as it was written.
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
 

@@ -7,14 +7,15 @@ use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
+use crate::ports::accounts::{LoginAccount, LoginLook};
 use crate::ports::security::{HashError, Match};
 use crate::ports::store::{Effect, StoreError};
 use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
-use super::new_password::Replacement;
-use super::{RevocationReason, Session, Sessions, TokenFamily, TokenPair, revoked_events};
+use super::begin::Proven;
+use super::{Sessions, TokenPair};
 
 /// Somebody who says who they are.
 #[derive(Clone, Debug)]
@@ -82,7 +83,7 @@ enum Attempt {
 
 /// Whom a login is aimed at, as one look at the store found it.
 struct Aim {
-    found: Option<(User, Option<PasswordHash>)>,
+    found: Option<LoginAccount>,
     device: Option<DeviceId>,
     /// What its failures are counted by; `None` when nobody can have the name.
     key: Option<AttemptKey>,
@@ -117,7 +118,7 @@ impl Sessions {
     async fn attempt(&self, cmd: &LogIn, aim: Aim, now: Timestamp) -> Result<Attempt, LogInError> {
         let Aim { found, device, key, seen } = aim;
         let (user, stored) = match found {
-            Some((user, stored)) => (Some(user), stored),
+            Some(account) => (Some(account.user), account.password),
             None => (None, None),
         };
 
@@ -130,7 +131,7 @@ impl Sessions {
             matched => matched?,
         };
         let known = user.as_ref().map(|user| user.id);
-        let (mut user, stored) = match (user, stored) {
+        let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matched != Match::No && user.status == UserStatus::Active => (user, stored),
             (Some(_), Some(_)) if matched != Match::No => {
                 return Ok(Attempt::Refused(key, known, Refusal::AccountDisabled));
@@ -159,104 +160,41 @@ impl Sessions {
             Match::YesButStale | Match::Yes | Match::No => None,
         };
 
-        let id = SessionId::new(now, &*self.random);
-        let mut secret = [0; 32];
-        self.random.fill(&mut secret);
-        let refresh_token = self.refresh_tokens.first(id, secret);
-        let expires_at = now.plus(self.policy.absolute_ttl);
-        let session = Session {
-            id,
-            user: user.id,
-            client_id: cmd.client_id.clone(),
-            scope: cmd.scope.clone(),
-            authenticated_at: now,
-            created_at: now,
-            last_seen_at: now,
-            idle_expires_at: now.plus(self.policy.idle_ttl).min(expires_at),
-            expires_at,
-            revoked: None,
-            ip: cmd.origin.ip,
-            user_agent: cmd.origin.user_agent.clone(),
-            impersonation: None,
-            family: TokenFamily::new(refresh_token.digest),
-        };
-
-        let user_id = user.id;
-        let mut tx = self.store.begin().await?;
-        let act = |action| AuditEntry::new(now, &*self.random, Actor::User(user_id), action, &cmd.origin).on(user_id);
-        let (mut effects, mut revocations) = (Vec::new(), Vec::new());
-        if let Some(new) = &chosen {
-            let change = Replacement { user: user_id, session: id, old: &stored, new };
-            let Some((changed, ended)) = self.replace_password(&mut *tx, &change, cmd, now).await? else {
-                return Ok(Attempt::Overtaken(key, user_id));
-            };
-            user = changed;
-            effects.extend(ended.effects);
-            revocations.extend(ended.revocations);
-        }
-        if let Some(upgraded) = &upgraded {
-            if !tx.credentials().replace(user_id, &stored, upgraded).await? {
-                return Ok(Attempt::Overtaken(key, user_id));
-            }
-            tx.audit().append(act(Action::UpgradePassword).in_session(id)).await?;
-        }
-        let proof = chosen.as_ref().or(upgraded.as_ref()).unwrap_or(&stored);
-        let Some(live) = tx.sessions().start(&session, proof).await? else {
-            return Ok(Attempt::Overtaken(key, user_id));
-        };
-        let (owner, replaced) = self.replace(&mut *tx, cmd.replaces, user_id, now).await?;
-        let live = live.saturating_sub(u32::from(owner == user_id && !replaced.is_empty()));
-        let ended = self.make_room(&mut *tx, &session, live).await?;
-        let standing = self.standing_to_tell(&mut *tx, user_id).await?;
-        if let (Some(key), Some(_)) = (&key, seen) {
-            tx.attempts().clear(key).await?;
-        }
-        for (owner, ended) in [(user_id, &ended), (owner, &replaced)] {
-            for ended in ended {
-                let end = act(Action::Revoke).on(owner).in_session(ended.grant.as_session());
-                tx.audit().append(end.with(RevocationReason::Displaced.as_str())).await?;
-            }
-            effects.extend(revoked_events(owner, ended, RevocationReason::Displaced, &cmd.origin));
-            revocations.extend(ended);
-        }
-        tx.audit().append(act(Action::LogIn).in_session(id)).await?;
-        let event = Event::SessionStarted {
-            user_id,
-            session_id: id,
-            ip: cmd.origin.ip,
-            user_agent: cmd.origin.user_agent.clone(),
-        };
-        effects.push(Effect::publish(event, &cmd.origin));
-        tx.commit(now, effects).await?;
-        self.revocations.remember(&revocations, now);
-        let pair = self.pair(session, refresh_token, None, standing.as_ref(), now)?;
+        let (id, counted) = (user.id, key.as_ref().filter(|_| seen.is_some()));
+        let proven = Proven { cmd, user, stored, upgraded, chosen, counted, now };
+        let Some(begun) = self.begin(proven).await? else { return Ok(Attempt::Overtaken(key, id)) };
         let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
-        let device_token = device.token(user_id, proof, now, self.attempts.mac());
-        Ok(Attempt::Started(Box::new(SignedIn { user, pair, device_token })))
+        let device_token = device.token(id, &begun.password, now, self.attempts.mac());
+        Ok(Attempt::Started(Box::new(SignedIn { user: begun.user, pair: begun.pair, device_token })))
     }
 
     /// Who is meant, and how often that failed before. A name that has to wait is not even looked up, unless a device says
     /// that it has been here before: how soon the answer comes tells nobody whether somebody has the name.
     async fn aim(&self, cmd: &LogIn, now: Timestamp, first_look: bool) -> Result<Aim, LogInError> {
-        let Some(name) = &cmd.name else { return Ok(Aim { found: None, device: None, key: None, seen: None }) };
+        let nobody = Aim { found: None, device: None, key: None, seen: None };
+        let Some(name) = &cmd.name else { return Ok(nobody) };
         let mac = self.attempts.mac();
         let key = AttemptKey::of_name(name, mac);
         let mut tx = self.store.begin().await?;
-        let seen = tx.attempts().of(&key).await?;
-        if first_look && cmd.device_token.is_none() {
-            self.attempts.policy.may_try(seen, now).map_err(Blocked::TooMany)?;
+        let hidden_after = (first_look && cmd.device_token.is_none()).then_some(self.attempts.policy.free);
+        let look = LoginLook { name, key: &key, hidden_after };
+        let mut sight = tx.users().for_login(&look).await?;
+        let failures = sight.attempts.map_or(0, |seen| seen.failures);
+        if hidden_after.is_some_and(|limit| failures >= limit) {
+            self.attempts.policy.may_try(sight.attempts, now).map_err(Blocked::TooMany)?;
+            sight = tx.users().for_login(&LoginLook { hidden_after: None, ..look }).await?;
         }
-        let found = tx.users().for_login(name).await?;
-        let Some(token) = &cmd.device_token else { return Ok(Aim { found, device: None, key: Some(key), seen }) };
-        let nobody = (UserId::from_uuid(uuid::Uuid::nil()), PasswordHash::new(String::new()));
-        let known = found.as_ref().and_then(|(user, stored)| Some((user.id, stored.clone()?)));
-        let (user, stored) = known.unwrap_or(nobody);
+        let (found, seen) = (sight.account, sight.attempts);
+        let Some(token) = &cmd.device_token else { return Ok(Aim { found, key: Some(key), seen, ..nobody }) };
+        let no_one = (UserId::from_uuid(uuid::Uuid::nil()), PasswordHash::new(String::new()));
+        let known = found.as_ref().and_then(|account| Some((account.user.id, account.password.clone()?)));
+        let (user, stored) = known.unwrap_or(no_one);
         let Some(device) = DeviceId::open(token.expose(), user, &stored, now, mac) else {
-            return Ok(Aim { found, device: None, key: Some(key), seen });
+            return Ok(Aim { found, key: Some(key), seen, ..nobody });
         };
         let key = AttemptKey::of_device(user, device, mac);
         let seen = tx.attempts().of(&key).await?;
-        Ok(Aim { found, device: Some(device), key: Some(key), seen })
+        Ok(Aim { found, device: Some(device), key: Some(key), seen, ..nobody })
     }
 
     /// Frees the attempt that was let through, if it was one that others waited for.

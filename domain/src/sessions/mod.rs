@@ -1,5 +1,6 @@
 //! Sessions: signing in, staying signed in, and the end of it.
 
+mod begin;
 mod displace;
 mod end_all;
 mod freshness;

@@ -1,13 +1,15 @@
 //! Adding and finding accounts.
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::accounts::{LoginName, User, UserStatus};
+use portcullis_domain::accounts::{AttemptKey, Attempts, LoginName, User, UserStatus};
 use portcullis_domain::ids::UserId;
+use portcullis_domain::ports::accounts::{LoginAccount, LoginFound, LoginLook};
 use portcullis_domain::ports::store::{StoreError, Unique};
 
 use super::Storage;
 use super::samples::{
-    RACERS, RANDOM, at, begin, commit, email, hash, kept, race, refused, stored_user, user, user_in, username,
+    RACERS, RANDOM, at, attempt_key, begin, commit, email, fail, hash, kept, race, refused, stored_user, user, user_in,
+    username,
 };
 
 fn years_1_and_9999() -> (Timestamp, Timestamp) {
@@ -86,7 +88,8 @@ pub async fn a_name_that_nobody_has_finds_nobody(storage: &Storage) {
     for nobody in ["ben@example.com", "a_n@example.com", "%@example.com", "ann@example.org", "an@example.com"] {
         assert_eq!(kept(tx.users().by_email(&email(nobody)).await, promise), None, "{promise}: {nobody}");
         let name = LoginName::Email(email(nobody));
-        assert_eq!(kept(tx.users().for_login(&name).await, promise), None, "{promise}: {nobody}");
+        let found = kept(tx.users().for_login(&look(&name, &attempt_key())).await, promise);
+        assert_eq!(found, LoginFound::default(), "{promise}: {nobody}");
     }
     for nobody in ["ben", "a_n", "annn"] {
         assert_eq!(kept(tx.users().by_username(&username(nobody)).await, promise), None, "{promise}: {nobody}");
@@ -96,9 +99,59 @@ pub async fn a_name_that_nobody_has_finds_nobody(storage: &Storage) {
     assert_eq!(kept(tx.credentials().of(stranger).await, promise), None, "{promise}: the password of a fresh id");
 }
 
+fn look<'a>(name: &'a LoginName, key: &'a AttemptKey) -> LoginLook<'a> {
+    LoginLook { name, key, hidden_after: None }
+}
+
+/// Under the key, whether somebody has the name or not; the unit's own count too.
+pub async fn a_login_finds_what_was_counted_in_the_same_look(storage: &Storage) {
+    let promise = "a login finds what was counted in the same look";
+    let ann = stored_user(&storage.store, "ann").await;
+    let (key, other) = (attempt_key(), attempt_key());
+    fail(&storage.store, &key, at(1), at(0)).await;
+    fail(&storage.store, &other, at(2), at(0)).await;
+    for (name, there) in [("ann", true), ("ann@example.com", true), ("ben", false), ("ben@example.com", false)] {
+        let name = LoginName::parse(name).unwrap_or_else(|| panic!("{name} is a login name"));
+        let mut tx = begin(&storage.store).await;
+        let found = kept(tx.users().for_login(&look(&name, &key)).await, promise);
+        assert_eq!(found.attempts, Some(Attempts { failures: 1, last_at: at(1) }), "{promise}: {name:?}");
+        assert_eq!(found.account.map(|account| account.user), there.then(|| ann.clone()), "{promise}: {name:?}");
+        assert_eq!(kept(tx.attempts().fail(&key, at(3), at(0)).await, promise), 2, "{promise}");
+        let found = kept(tx.users().for_login(&look(&name, &key)).await, promise);
+        assert_eq!(found.attempts, Some(Attempts { failures: 2, last_at: at(3) }), "{promise}: the unit's own");
+        let found = kept(tx.users().for_login(&look(&name, &attempt_key())).await, promise);
+        assert_eq!(found.attempts, None, "{promise}: another key has none");
+    }
+}
+
+/// The limit itself hides.
+pub async fn after_many_failures_a_login_does_not_find_the_account(storage: &Storage) {
+    let promise = "after so many failures a login does not find the account";
+    stored_user(&storage.store, "ann").await;
+    let key = attempt_key();
+    for failures in 0..4 {
+        for name in ["ann", "ann@example.com"] {
+            let name = LoginName::parse(name).unwrap_or_else(|| panic!("{name} is a login name"));
+            let mut tx = begin(&storage.store).await;
+            let asked = LoginLook { hidden_after: Some(3), ..look(&name, &key) };
+            let found = kept(tx.users().for_login(&asked).await, promise);
+            assert_eq!(found.account.is_some(), failures < 3, "{promise}: {failures} of 3");
+            assert_eq!(
+                found.attempts.map_or(0, |attempts| attempts.failures),
+                failures,
+                "{promise}: the count is told"
+            );
+            let open = kept(tx.users().for_login(&look(&name, &key)).await, promise);
+            assert!(open.account.is_some(), "{promise}: without a limit it is found");
+        }
+        fail(&storage.store, &key, at(i64::from(failures)), at(0)).await;
+    }
+}
+
 /// `for_login` by both names, with and without a password.
 pub async fn a_login_finds_account_and_password_in_one_look(storage: &Storage) {
     let promise = "a login finds account and password in one look";
+    let key = attempt_key();
     let ann = stored_user(&storage.store, "ann").await;
     let ben = user("ben");
     let mut tx = begin(&storage.store).await;
@@ -108,11 +161,13 @@ pub async fn a_login_finds_account_and_password_in_one_look(storage: &Storage) {
     let mut tx = begin(&storage.store).await;
     for name in ["ann", "ANN", "ann@example.com", "Ann@EXAMPLE.com"] {
         let name = LoginName::parse(name).unwrap_or_else(|| panic!("{name} is a login name"));
-        let found = kept(tx.users().for_login(&name).await, promise);
-        assert_eq!(found, Some((ann.clone(), Some(hash("current")))), "{promise}: {name:?}");
+        let found = kept(tx.users().for_login(&look(&name, &key)).await, promise);
+        let account = LoginAccount { user: ann.clone(), password: Some(hash("current")) };
+        assert_eq!(found, LoginFound { attempts: None, account: Some(account) }, "{promise}: {name:?}");
     }
-    let found = kept(tx.users().for_login(&LoginName::Username(username("ben"))).await, promise);
-    assert_eq!(found, Some((ben, None)), "{promise}: an account without a password");
+    let found = kept(tx.users().for_login(&look(&LoginName::Username(username("ben")), &key)).await, promise);
+    let account = LoginAccount { user: ben, password: None };
+    assert_eq!(found.account, Some(account), "{promise}: an account without a password");
 }
 
 /// `Duplicate(Email)`, by the canonical form.

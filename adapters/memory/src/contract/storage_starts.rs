@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use portcullis_domain::accounts::CredentialState;
+use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::store::{StoreError, Unique};
-use portcullis_domain::sessions::{RevocationReason, Revoked};
+use portcullis_domain::sessions::{RevocationReason, Revoked, Session};
 
 use super::Storage;
 use super::samples::{
-    RACERS, at, begin, commit, hash, kept, race, refused, session, session_in, stored_session, stored_user, user,
+    RACERS, at, attempt_key, attempts_in, audited, begin, commit, entry, everything, hash, kept, noted, race, refused,
+    session, session_in, stored_session, stored_user, user,
 };
 use super::storage_sessions::extremes;
 
@@ -45,6 +48,102 @@ pub async fn every_field_of_a_started_session_survives(storage: &Storage) {
         assert!(started.is_some(), "a session starts with the password of its account");
         commit(tx).await;
         assert_eq!(session_in(&storage.store, written.id).await, Some(written), "every field of a session survives");
+    }
+}
+
+/// By the call or by the commit: the session begins with all that the unit did, every field as it was written.
+pub async fn a_session_that_starts_with_the_commit_is_there_after_it(storage: &Storage) {
+    let promise = "a session that starts with the commit is there after it, with what the unit did";
+    let ann = stored_user(&storage.store, "ann").await;
+    for mut written in extremes(&session(&ann, at(0))) {
+        written.id = session(&ann, at(0)).id;
+        let note = entry(at(7), Actor::User(ann.id), Action::LogIn).on(ann.id).in_session(written.id);
+        let mut tx = begin(&storage.store).await;
+        kept(tx.sessions().start_with_commit(&written, &hash("current"), 100).await, promise);
+        kept(tx.audit().append(note.clone()).await, promise);
+        kept(tx.commit(at(7), vec![noted(&ann, "begun")]).await, promise);
+        assert_eq!(session_in(&storage.store, written.id).await.as_ref(), Some(&written), "{promise}");
+        assert!(audited(&storage.store, &everything()).await.contains(&note), "{promise}");
+    }
+    let claimed = kept(storage.outbox.claim(100, at(8), Duration::from_secs(1)).await, promise);
+    assert_eq!(claimed.len(), extremes(&session(&ann, at(0))).len(), "{promise}: one effect each");
+}
+
+/// `Conflict` from the call or the commit, and nothing of the unit done; the store goes on.
+pub async fn a_session_that_cannot_start_with_the_commit_takes_its_unit_along(storage: &Storage) {
+    let promise = "a session that cannot start with the commit takes its unit along";
+    let ann = stored_user(&storage.store, "ann").await;
+    let ben = stored_user(&storage.store, "ben").await;
+    let mut tx = begin(&storage.store).await;
+    kept(tx.credentials().set_state(ben.id, CredentialState::Suspended).await, promise);
+    commit(tx).await;
+    let taken = session(&ann, at(0));
+    stored_session(&storage.store, &taken).await;
+    let ghost = session(&user("ghost"), at(0));
+    let cases = [
+        (session(&ann, at(1)), "another", 100, false),
+        (session(&ann, at(1)), "current", 1, false),
+        (session(&ann, at(1)), "current", 0, false),
+        (session(&ben, at(1)), "current", 100, false),
+        (ghost, "current", 100, false),
+        (Session { ip: None, ..taken.clone() }, "current", 100, true),
+    ];
+    for (login, password, most, twin) in cases {
+        for writes_before in [false, true] {
+            let (mut tx, key) = (begin(&storage.store).await, attempt_key());
+            if writes_before {
+                kept(tx.attempts().fail(&key, at(1), at(0)).await, promise);
+            }
+            let begun = match tx.sessions().start_with_commit(&login, &hash(password), most).await {
+                Ok(()) => {
+                    kept(tx.audit().append(entry(at(7), Actor::User(ann.id), Action::LogIn)).await, promise);
+                    tx.commit(at(7), vec![noted(&ann, "never")]).await
+                }
+                Err(error) => {
+                    refused(tx.attempts().of(&key).await, "after an error every later call is refused");
+                    refused(tx.commit(at(7), vec![noted(&ann, "never")]).await, "after an error the commit is refused");
+                    Err(error)
+                }
+            };
+            let error = refused(begun, promise);
+            let expected = match error {
+                StoreError::Duplicate(Unique::Id) => twin,
+                StoreError::Conflict => !twin,
+                _ => false,
+            };
+            assert!(expected, "{promise}: {error:?}, twin: {twin}");
+            let there = session_in(&storage.store, login.id).await;
+            assert_eq!(there, twin.then(|| taken.clone()), "{promise}");
+            assert_eq!(attempts_in(&storage.store, &key).await, None, "{promise}");
+        }
+    }
+    assert_eq!(audited(&storage.store, &everything()).await, [], "{promise}");
+    let backlog = kept(storage.outbox.backlog().await, promise);
+    assert_eq!(backlog.waiting, 0, "{promise}");
+}
+
+/// Revoked, idle, ended and foreign ones take no place.
+pub async fn a_session_starts_with_the_commit_while_there_is_room(storage: &Storage) {
+    let promise = "a session starts with the commit while the account has a place for it";
+    let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
+    let mut idle = session(&ann, at(0));
+    idle.idle_expires_at = at(100);
+    let mut ended = session(&ann, at(1));
+    (ended.idle_expires_at, ended.expires_at) = (at(100), at(100));
+    let mut revoked = session(&ann, at(2));
+    revoked.revoked = Some(Revoked { at: at(4), reason: RevocationReason::Logout });
+    for one in [&idle, &ended, &revoked, &session(&ann, at(3)), &session(&ben, at(4))] {
+        stored_session(&storage.store, one).await;
+    }
+    for (created, most, expected) in [(99, 3, false), (100, 1, false), (100, 2, true), (101, 2, false), (101, 3, true)]
+    {
+        let mut tx = begin(&storage.store).await;
+        let begun = match tx.sessions().start_with_commit(&session(&ann, at(created)), &hash("current"), most).await {
+            Ok(()) => tx.commit(at(created), Vec::new()).await,
+            error => error,
+        };
+        let fits = matches!(begun, Ok(()) | Err(StoreError::Conflict)) && begun.is_ok() == expected;
+        assert!(fits, "{promise}: of {most} at {created}: {begun:?}");
     }
 }
 
@@ -173,6 +272,48 @@ pub async fn no_session_starts_with_a_password_that_is_being_replaced(storage: &
             let live = session_in(&storage.store, id).await.is_some_and(|session| session.is_live(at(3)));
             assert!(!live, "{promise}: session {id} of the old password is live after the change");
         }
+    }
+}
+
+/// The same for sessions that start with their commit.
+pub async fn no_session_starts_by_a_commit_with_a_password_that_is_being_replaced(storage: &Storage) {
+    let promise = "no session starts by a commit with a password that is being replaced";
+    for round in 0..5 {
+        let ann = stored_user(&storage.store, &format!("ann{round}")).await;
+        let begun = race(RACERS, |number| {
+            let (store, login) = (storage.store.clone(), session(&ann, at(1)));
+            async move {
+                let mut tx = begin(&store).await;
+                if number == RACERS / 2 {
+                    let done =
+                        kept(tx.credentials().replace(login.user, &hash("current"), &hash("new")).await, promise);
+                    assert!(done, "nobody else replaces the password");
+                    let revoked = Revoked { at: at(2), reason: RevocationReason::PasswordChanged };
+                    kept(tx.sessions().revoke_all_of(login.user, None, revoked).await, promise);
+                    commit(tx).await;
+                    return None;
+                }
+                let begun = match tx.sessions().start_with_commit(&login, &hash("current"), 100).await {
+                    Ok(()) => tx.commit(at(1), Vec::new()).await,
+                    error => error,
+                };
+                assert!(matches!(begun, Ok(()) | Err(StoreError::Conflict)), "{promise}: {begun:?}");
+                begun.ok().map(|()| login.id)
+            }
+        })
+        .await;
+        for id in begun.into_iter().flatten() {
+            let there = session_in(&storage.store, id).await;
+            assert!(there.is_some(), "{promise}: a session that began is there");
+            assert!(!there.is_some_and(|session| session.is_live(at(3))), "{promise}: {id} is live after the change");
+        }
+        let late = session(&ann, at(4));
+        let mut tx = begin(&storage.store).await;
+        let begun = match tx.sessions().start_with_commit(&late, &hash("current"), 100).await {
+            Ok(()) => tx.commit(at(4), Vec::new()).await,
+            error => error,
+        };
+        assert!(matches!(begun, Err(StoreError::Conflict)), "{promise}: {begun:?}");
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_domain::accounts::Attempts;
+use portcullis_domain::accounts::{Attempts, LoginName};
 use portcullis_domain::audit::{Action, Actor};
+use portcullis_domain::ports::accounts::LoginLook;
 use portcullis_domain::ports::sessions::Revocation;
 use portcullis_domain::ports::store::{StoreError, Tx, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked};
@@ -170,11 +171,12 @@ pub async fn after_an_error_every_later_call_is_refused(storage: &Storage) {
     }
 }
 
-const CALLS: [&str; 44] = [
+const CALLS: [&str; 46] = [
     "users.insert",
     "users.by_id",
     "users.by_email",
     "users.by_username",
+    "users.for_login",
     "users.update",
     "users.delete",
     "users.page",
@@ -184,6 +186,7 @@ const CALLS: [&str; 44] = [
     "credentials.replace",
     "sessions.insert",
     "sessions.start",
+    "sessions.start_with_commit",
     "sessions.by_id",
     "sessions.live_of",
     "sessions.beyond",
@@ -228,6 +231,11 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "users.by_id" => tx.users().by_id(ann.id).await.map(drop),
         "users.by_email" => tx.users().by_email(&ann.email).await.map(drop),
         "users.by_username" => tx.users().by_username(&username("ann")).await.map(drop),
+        "users.for_login" => {
+            let name = LoginName::Username(username("ann"));
+            let look = LoginLook { name: &name, key: &counter, hidden_after: None };
+            tx.users().for_login(&look).await.map(drop)
+        }
         "users.update" => tx.users().update(ann).await,
         "users.delete" => tx.users().delete(ann.id).await.map(drop),
         "users.page" => tx.users().page(None, 1).await.map(drop),
@@ -237,6 +245,7 @@ async fn attempt(tx: &mut dyn Tx, call: &str, ann: &portcullis_domain::accounts:
         "credentials.replace" => tx.credentials().replace(ann.id, &hash("current"), &hash("x")).await.map(drop),
         "sessions.insert" => tx.sessions().insert(&web).await,
         "sessions.start" => tx.sessions().start(&web, &hash("current")).await.map(drop),
+        "sessions.start_with_commit" => tx.sessions().start_with_commit(&web, &hash("current"), 9).await,
         "sessions.by_id" => tx.sessions().by_id(web.id).await.map(drop),
         "sessions.live_of" => tx.sessions().live_of(ann.id, at(1), None, 5).await.map(drop),
         "sessions.beyond" => tx.sessions().beyond(ann.id, at(1), 0).await.map(drop),

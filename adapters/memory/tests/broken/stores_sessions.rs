@@ -28,6 +28,24 @@ impl SessionRepository for BrokenTx {
         self.tx().sessions().start(session, password).await
     }
 
+    async fn start_with_commit(
+        &mut self,
+        session: &Session,
+        password: &PasswordHash,
+        most: u32,
+    ) -> Result<(), StoreError> {
+        if self.fault == Fault::StartsWithoutHolding {
+            let found = self.tx().credentials().of(session.user).await?;
+            return if found.as_ref() == Some(password) {
+                self.insert(session).await
+            } else {
+                Err(StoreError::Conflict)
+            };
+        }
+        let most = if self.fault == Fault::StartsWithoutRoom { u32::MAX } else { most };
+        self.tx().sessions().start_with_commit(session, password, most).await
+    }
+
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
         self.tx().sessions().by_id(id).await
     }

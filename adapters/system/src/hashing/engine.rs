@@ -4,13 +4,14 @@ use super::cost::Cost;
 
 /// Argon2 with memory of its own, for one thread.
 pub(crate) trait Engine: Send {
-    /// Fills `tag` with Argon2 of `password` and `salt`.
+    /// Fills `tag` with Argon2 of `password` and `salt`. The memory may keep what was computed until the next hash, or
+    /// [`release`](Self::release).
     fn derive(&mut self, cost: &Cost, password: &[u8], salt: &[u8], tag: &mut [u8]) -> Result<(), EngineError>;
 
     /// The memory it keeps for the next time, in KiB.
     fn kept_kib(&self) -> usize;
 
-    /// Gives the memory back.
+    /// Gives the memory back; nothing that was computed is left in it.
     fn release(&mut self);
 }
 

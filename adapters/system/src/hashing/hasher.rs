@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::cost::{Ceiling, Cost};
 use super::engine::{Engine, EngineError, MakeEngine};
+use super::fast::LEAST_KIB;
 use super::self_test;
 use super::settings::{HashSettings, SettingError};
 use super::stored::StoredHash;
@@ -23,8 +24,9 @@ use crate::work::{Limits, PoolError, PoolOptions, WorkPool};
 const SALT_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
 
-/// An idle thread gives its memory back after this.
-const IDLE: Duration = Duration::from_secs(10);
+/// An idle thread gives its memory back after this, and with it what the last password left there. New memory costs a
+/// tenth of a hash.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Hashes passwords with argon2id on threads of its own.
 ///
@@ -74,7 +76,7 @@ impl Argon2Hasher {
             burst: settings.queue,
             standing: settings.queue.min(settings.threads * settings.standing_per_thread),
         };
-        let keep_kib = settings.memory_kib as usize;
+        let keep_kib = settings.memory_kib.max(LEAST_KIB) as usize;
         let options = PoolOptions { threads: settings.threads, line, engine, keep_kib, idle: IDLE };
         let pool = WorkPool::start(options).map_err(HashStartError::Threads)?;
         let mut output = [0; TAG_BYTES];

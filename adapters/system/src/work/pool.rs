@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use zeroize::Zeroize;
 
 use super::job::{Asked, Job};
 use super::line::{Limits, Line};
@@ -23,7 +24,7 @@ pub(crate) struct PoolOptions {
     pub(crate) engine: MakeEngine,
     /// Memory that a thread may keep from one job to the next, in KiB.
     pub(crate) keep_kib: usize,
-    /// How long an idle thread keeps its memory.
+    /// How long an idle thread keeps its memory, and what the last job left on its stack.
     pub(crate) idle: Duration,
 }
 
@@ -153,10 +154,12 @@ impl Shared {
     fn serve(&self, options: PoolOptions) {
         priority::step_back();
         let mut engine = (options.engine)();
+        let mut swept = true;
         loop {
-            let patience = (engine.kept_kib() > 0).then_some(options.idle);
+            let patience = (!swept).then_some(options.idle);
             match self.next(patience) {
                 Next::Job(job) => {
+                    swept = false;
                     let done = catch_unwind(AssertUnwindSafe(|| job.run(&mut *engine)));
                     // Before the answer: whoever gets it may come back at once and finds this thread free.
                     self.lock().free += 1;
@@ -171,8 +174,16 @@ impl Shared {
                         engine.release();
                     }
                 }
-                Next::Idle => engine.release(),
-                Next::Closed => return,
+                Next::Idle => {
+                    engine.release();
+                    sweep_stack();
+                    swept = true;
+                }
+                Next::Closed => {
+                    // The stack of an ended thread may be kept for another one.
+                    sweep_stack();
+                    return;
+                }
             }
         }
     }
@@ -202,6 +213,13 @@ impl Shared {
             };
         }
     }
+}
+
+/// Overwrites what the work left on the stack below the caller: more than any work takes.
+#[inline(never)]
+fn sweep_stack() {
+    let mut room = [0_u8; 64 * 1024];
+    room.zeroize();
 }
 
 /// Inside the lock, so that the last word is the true one.
