@@ -194,7 +194,7 @@ impl Sessions {
         };
         let key = AttemptKey::of_device(user, device, mac);
         let seen = tx.attempts().of(&key).await?;
-        Ok(Aim { found, device: Some(device), key: Some(key), seen, ..nobody })
+        Ok(Aim { found, device: Some(device), key: Some(key), seen })
     }
 
     /// Frees the attempt that was let through, if it was one that others waited for.

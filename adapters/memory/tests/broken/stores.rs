@@ -216,17 +216,10 @@ fn a_store_that_goes_on_after_a_session_could_not_start_is_caught() {
 
 #[test]
 fn a_store_that_starts_sessions_without_a_place_for_them_is_caught() {
-    for promise in [0, 1] {
-        let storage = broken(Fault::StartsWithoutRoom);
-        caught(move || async move {
-            match promise {
-                0 => contract::storage::a_session_starts_with_the_commit_while_there_is_room(&storage).await,
-                _ => {
-                    contract::storage::a_session_that_cannot_start_with_the_commit_takes_its_unit_along(&storage).await
-                }
-            }
-        });
-    }
+    let storage = broken(Fault::StartsWithoutRoom);
+    caught(move || async move {
+        contract::storage::a_session_starts_with_the_commit_while_there_is_room(&storage).await;
+    });
 }
 
 #[test]
