@@ -72,13 +72,13 @@ impl SessionRepository for Unit {
             self.run_late(start::start_last_on_sqlite(session, password, most));
             return Ok(());
         }
-        match self.start(session, password).await? {
-            Some(live) if live <= most => Ok(()),
-            _ => {
-                self.give_up();
-                Err(StoreError::Conflict)
-            }
-        }
+        let link = self.writing().await?;
+        let start = start::start_on_postgres(session, password, most.into());
+        let started = link.query_one_raw(start).await.map_err(store_error)?;
+        // Without the link every later call is refused.
+        started.ok_or(StoreError::Conflict)?;
+        self.keep(link);
+        Ok(())
     }
 
     async fn by_id(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {

@@ -54,14 +54,14 @@ const START_LAST_ON_SQLITE: &str = concat!(
 /// before has left; only the count is as old as the statement, so that logins which waited for each other may leave
 /// more sessions than there should be to the next.
 const START_ON_POSTGRES: &str = concat!(
-    "WITH held AS MATERIALIZED (SELECT user_id FROM credentials WHERE user_id = $2 AND hash = $23 AND state = 0 \
-     FOR UPDATE), started AS (INSERT INTO sessions (",
+    "WITH held AS MATERIALIZED (SELECT ",
+    others!(),
+    " AS others FROM credentials WHERE user_id = $2 AND hash = $23 AND state = 0 FOR UPDATE), \
+     started AS (INSERT INTO sessions (",
     columns!(),
     ") SELECT ",
     values!(),
-    " FROM held RETURNING id) SELECT ",
-    others!(),
-    " FROM started"
+    " FROM held WHERE others < $24 RETURNING id) SELECT others FROM held, started"
 );
 
 /// Adds a session.
@@ -71,12 +71,17 @@ pub(crate) fn insert(backend: DbBackend, session: &Session) -> Statement {
 
 /// Adds a session if the password is still this one and may be used; a row with the number of other live sessions if it is.
 pub(crate) fn start(backend: DbBackend, session: &Session, password: &PasswordHash) -> Statement {
-    let sql = match backend {
-        DbBackend::Postgres => START_ON_POSTGRES,
-        _ => START_ON_SQLITE,
-    };
+    if backend == DbBackend::Postgres {
+        return start_on_postgres(session, password, i64::MAX);
+    }
     let values = row(session).into_iter().chain([password.as_str().into()]);
-    Statement::from_sql_and_values(backend, sql, values)
+    Statement::from_sql_and_values(backend, START_ON_SQLITE, values)
+}
+
+/// The same on PostgreSQL, while there are at most `most` with it.
+pub(crate) fn start_on_postgres(session: &Session, password: &PasswordHash, most: i64) -> Statement {
+    let values = row(session).into_iter().chain([password.as_str().into(), most.into()]);
+    Statement::from_sql_and_values(DbBackend::Postgres, START_ON_POSTGRES, values)
 }
 
 /// The same among the last statements of a unit on SQLite; they fail when it is not, or when the account

@@ -72,11 +72,6 @@ impl Unit {
         self.late.push(statement);
     }
 
-    /// Rolls back, and refuses what comes later.
-    pub(crate) fn give_up(&mut self) {
-        self.link = None;
-    }
-
     /// Puts the link back after a success.
     pub(crate) fn keep(&mut self, link: Link) {
         self.link = Some(link);

@@ -1,10 +1,11 @@
 //! Sessions that begin with a password.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::accounts::CredentialState;
 use portcullis_domain::audit::{Action, Actor};
-use portcullis_domain::ports::store::{StoreError, Unique};
+use portcullis_domain::ports::store::{Store, StoreError, Tx, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked, Session};
 
 use super::Storage;
@@ -137,13 +138,9 @@ pub async fn a_session_starts_with_the_commit_while_there_is_room(storage: &Stor
     }
     for (created, most, expected) in [(99, 3, false), (100, 1, false), (100, 2, true), (101, 2, false), (101, 3, true)]
     {
-        let mut tx = begin(&storage.store).await;
-        let begun = match tx.sessions().start_with_commit(&session(&ann, at(created)), &hash("current"), most).await {
-            Ok(()) => tx.commit(at(created), Vec::new()).await,
-            error => error,
-        };
-        let fits = matches!(begun, Ok(()) | Err(StoreError::Conflict)) && begun.is_ok() == expected;
-        assert!(fits, "{promise}: of {most} at {created}: {begun:?}");
+        let (tx, login) = (begin(&storage.store).await, session(&ann, at(created)));
+        let begun = start_with_commit(tx, &login, most, promise).await;
+        assert_eq!(begun, expected, "{promise}: of {most} at {created}");
     }
 }
 
@@ -244,76 +241,74 @@ pub async fn a_start_that_waited_sees_the_new_password(storage: &Storage) {
     }
 }
 
+/// How a session is started.
+#[derive(Clone, Copy)]
+enum Way {
+    AtOnce,
+    WithCommit,
+}
+
+/// Starts a session in a unit of its own, while it is one of at most 100; whether it has begun.
+async fn begins(store: &Arc<dyn Store>, login: &Session, way: Way, promise: &str) -> bool {
+    let mut tx = begin(store).await;
+    match way {
+        Way::AtOnce => {
+            let begun = kept(tx.sessions().start(login, &hash("current")).await, promise).is_some();
+            commit(tx).await;
+            begun
+        }
+        Way::WithCommit => start_with_commit(tx, login, 100, promise).await,
+    }
+}
+
+/// Whether it has begun.
+async fn start_with_commit(mut tx: Box<dyn Tx>, login: &Session, most: u32, promise: &str) -> bool {
+    let begun = match tx.sessions().start_with_commit(login, &hash("current"), most).await {
+        Ok(()) => tx.commit(login.created_at, Vec::new()).await,
+        refused => refused,
+    };
+    assert!(matches!(begun, Ok(()) | Err(StoreError::Conflict)), "{promise}: {begun:?}");
+    begun.is_ok()
+}
+
 /// Logins race a change of the password: afterwards no session of the old password is live.
 pub async fn no_session_starts_with_a_password_that_is_being_replaced(storage: &Storage) {
+    logins_race_a_replacement(storage, Way::AtOnce).await;
+}
+
+/// The same for sessions that start with their commit.
+pub async fn no_session_starts_by_a_commit_with_a_password_that_is_being_replaced(storage: &Storage) {
+    logins_race_a_replacement(storage, Way::WithCommit).await;
+}
+
+async fn logins_race_a_replacement(storage: &Storage, way: Way) {
     let promise = "no session starts with a password that is being replaced";
     for round in 0..5 {
         let ann = stored_user(&storage.store, &format!("ann{round}")).await;
         let begun = race(RACERS, |number| {
             let (store, login) = (storage.store.clone(), session(&ann, at(1)));
             async move {
-                let mut tx = begin(&store).await;
-                if number == RACERS / 2 {
-                    let done =
-                        kept(tx.credentials().replace(login.user, &hash("current"), &hash("new")).await, promise);
-                    assert!(done, "nobody else replaces the password");
-                    let revoked = Revoked { at: at(2), reason: RevocationReason::PasswordChanged };
-                    kept(tx.sessions().revoke_all_of(login.user, None, revoked).await, promise);
-                    commit(tx).await;
-                    return None;
+                if number != RACERS / 2 {
+                    return begins(&store, &login, way, promise).await.then_some(login.id);
                 }
-                kept(tx.sessions().start(&login, &hash("current")).await, promise)?;
+                let mut tx = begin(&store).await;
+                let done = kept(tx.credentials().replace(login.user, &hash("current"), &hash("new")).await, promise);
+                assert!(done, "nobody else replaces the password");
+                let revoked = Revoked { at: at(2), reason: RevocationReason::PasswordChanged };
+                kept(tx.sessions().revoke_all_of(login.user, None, revoked).await, promise);
                 commit(tx).await;
-                Some(login.id)
-            }
-        })
-        .await;
-        for id in begun.into_iter().flatten() {
-            let live = session_in(&storage.store, id).await.is_some_and(|session| session.is_live(at(3)));
-            assert!(!live, "{promise}: session {id} of the old password is live after the change");
-        }
-    }
-}
-
-/// The same for sessions that start with their commit.
-pub async fn no_session_starts_by_a_commit_with_a_password_that_is_being_replaced(storage: &Storage) {
-    let promise = "no session starts by a commit with a password that is being replaced";
-    for round in 0..5 {
-        let ann = stored_user(&storage.store, &format!("ann{round}")).await;
-        let begun = race(RACERS, |number| {
-            let (store, login) = (storage.store.clone(), session(&ann, at(1)));
-            async move {
-                let mut tx = begin(&store).await;
-                if number == RACERS / 2 {
-                    let done =
-                        kept(tx.credentials().replace(login.user, &hash("current"), &hash("new")).await, promise);
-                    assert!(done, "nobody else replaces the password");
-                    let revoked = Revoked { at: at(2), reason: RevocationReason::PasswordChanged };
-                    kept(tx.sessions().revoke_all_of(login.user, None, revoked).await, promise);
-                    commit(tx).await;
-                    return None;
-                }
-                let begun = match tx.sessions().start_with_commit(&login, &hash("current"), 100).await {
-                    Ok(()) => tx.commit(at(1), Vec::new()).await,
-                    error => error,
-                };
-                assert!(matches!(begun, Ok(()) | Err(StoreError::Conflict)), "{promise}: {begun:?}");
-                begun.ok().map(|()| login.id)
+                None
             }
         })
         .await;
         for id in begun.into_iter().flatten() {
             let there = session_in(&storage.store, id).await;
             assert!(there.is_some(), "{promise}: a session that began is there");
-            assert!(!there.is_some_and(|session| session.is_live(at(3))), "{promise}: {id} is live after the change");
+            let live = there.is_some_and(|session| session.is_live(at(3)));
+            assert!(!live, "{promise}: session {id} of the old password is live after the change");
         }
-        let late = session(&ann, at(4));
-        let mut tx = begin(&storage.store).await;
-        let begun = match tx.sessions().start_with_commit(&late, &hash("current"), 100).await {
-            Ok(()) => tx.commit(at(4), Vec::new()).await,
-            error => error,
-        };
-        assert!(matches!(begun, Err(StoreError::Conflict)), "{promise}: {begun:?}");
+        let late = begins(&storage.store, &session(&ann, at(4)), way, promise).await;
+        assert!(!late, "{promise}: and none does afterwards");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Clients and keys that are given, changed or revoked when they should not be.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::clients::{Client, ClientId};
@@ -66,7 +68,7 @@ impl KeyRepository for BrokenTx {
     async fn revoke(&mut self, kid: &str, at: Timestamp) -> Result<bool, StoreError> {
         if self.fault == Fault::RevokesKeysByReading {
             let open = self.all().await?.iter().any(|key| key.kid == kid && key.retires_at.is_none());
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
             self.tx().keys().revoke(kid, at).await?;
             return Ok(open);
         }

@@ -1,5 +1,7 @@
 //! Sessions that begin or go on when they should not.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::accounts::PasswordHash;
@@ -80,7 +82,7 @@ impl SessionRepository for BrokenTx {
         if self.fault == Fault::ChecksThenRotates
             && let Some(next) = self.by_id(rotation.session).await?.and_then(|session| rotation.apply(&session))
         {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
             self.tx().sessions().rotate(rotation).await?;
             return Ok(Rotated::First(next));
         }
