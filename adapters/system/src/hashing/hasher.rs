@@ -24,8 +24,8 @@ use crate::work::{Limits, PoolError, PoolOptions, WorkPool};
 const SALT_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
 
-/// An idle thread gives its memory back after this, and with it what the last password left there. New memory costs a
-/// tenth of a hash.
+/// An idle thread gives its memory back after this, and with it what the last password left there. New memory costs up to
+/// a quarter of a hash.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Hashes passwords with argon2id on threads of its own.
