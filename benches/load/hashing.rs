@@ -3,22 +3,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-
-use argon2_rust::params::{Memory, TagLen};
-use argon2_rust::{Argon2, Params};
+use std::time::Duration;
 
 use crate::closed::{self, Measured, Script};
 use crate::place::Place;
 use crate::seed;
-use crate::service::{Service, Settings, cpu_micros};
+use crate::service::{Service, Settings};
 use crate::table::{Table, Target, short};
 use crate::tokens::Verify;
 use crate::{Plan, open};
 
-/// The default parameters of the service.
-const MEMORY_KIB: u64 = 19_456;
-const PASSES: u32 = 2;
 /// How many accounts log in.
 const ACCOUNTS: usize = 64;
 
@@ -68,24 +62,21 @@ pub(crate) async fn run(plan: &Plan, table: &mut Table) {
 
     // In turns, so that a machine that is faster at one moment than at another is so for all.
     let (mut bares, mut wiped, mut logins, mut registered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let package = Package::built();
+    let (as_it_comes, unwiped) = (Alone::built("as-it-comes"), Alone::built("std"));
     for _ in 0..TURNS {
-        bares.push(bare_rate(plan.measured / 2));
-        wiped.push(package.rate(plan.measured / 2));
+        bares.push(unwiped.rate(plan.measured / 2));
+        wiped.push(as_it_comes.rate(plan.measured / 2));
         logins.push(closed::run(&service, (0..clients).map(LogIn).collect(), plan.measured / 2).await);
         registered.push(closed::run(&service, (0..clients).map(|_| Register).collect(), plan.measured / 2).await);
     }
-    bares.push(bare_rate(plan.measured / 2));
+    bares.push(unwiped.rate(plan.measured / 2));
     let mean = |figures: Vec<f64>| figures.iter().sum::<f64>() / figures.len() as f64;
-    let rates: Vec<f64> = bares.iter().map(|(rate, _)| *rate).collect();
     let (slowest, fastest) =
-        rates.iter().fold((f64::MAX, 0.0_f64), |(low, high), rate| (low.min(*rate), high.max(*rate)));
-    let cpu = mean(bares.iter().map(|(_, cpu)| *cpu).collect());
-    let (bare, wiped) = (mean(rates), mean(wiped));
+        bares.iter().fold((f64::MAX, 0.0_f64), |(low, high), rate| (low.min(*rate), high.max(*rate)));
+    let (bare, wiped) = (mean(bares), mean(wiped));
     let (logins, registered) = (Measured::together(logins), Measured::together(registered));
     table.add("argon2-rust as it comes, m=19456 t=2 p=1", wiped, "hashes/s", Target::None, "alone, a thread a core");
-    let notes =
-        format!("alone, a thread a core; {slowest:.1} to {fastest:.1} in {} turns, CPU {cpu:.0} µs each", TURNS + 1);
+    let notes = format!("alone, a thread a core; {slowest:.1} to {fastest:.1} in {} turns", TURNS + 1);
     table.add("… without its wipe, as the service uses it", bare, "hashes/s", Target::None, &notes);
     if plan.wants("login") {
         table.add("login", logins.rate, "/s", Target::AtLeast(0.95 * wiped), &against(&logins, wiped, bare));
@@ -105,15 +96,16 @@ fn against(measured: &Measured, wiped: f64, bare: f64) -> String {
     format!("{:.0} % of argon2-rust, {:.0} % without its wipe; {}", percent(wiped), percent(bare), measured.notes())
 }
 
-/// `argon2-rust` with the features that it comes with, in a process of its own.
-struct Package(PathBuf);
+/// `argon2-rust` in a process of its own, with nothing else going on.
+struct Alone(PathBuf);
 
-impl Package {
-    fn built() -> Self {
+impl Alone {
+    /// With a feature of the package `argon2id`.
+    fn built(feature: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let target = root.join("target").join("argon2id");
+        let target = root.join("target").join("argon2id").join(feature);
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]);
+        build.args(["build", "--release", "--locked", "--quiet", "--features", feature, "--manifest-path"]);
         build.arg(root.join("benches").join("argon2id").join("Cargo.toml"));
         build.arg("--target-dir").arg(&target);
         assert!(build.status().expect("cargo").success(), "argon2-rust alone cannot be built");
@@ -162,30 +154,4 @@ async fn overload(plan: &Plan, table: &mut Table, service: &Service, capacity: f
     table.add("… token checks meanwhile: p99", checks.ms(99.0), "ms", Target::AtMost(5.0), &checks.notes());
     let notes = format!("{before:.1} MB before, {after:.1} MB after, peak {peak:.1} MB");
     table.add("… resident memory grows by", (after - before).max(0.0), "MB", Target::AtMost(16.0), &notes);
-}
-
-/// Hashes per second on all cores, memory reused, nothing else going on; and the CPU time of one in microseconds.
-fn bare_rate(measured: Duration) -> (f64, f64) {
-    let cpu = cpu_micros(std::process::id());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let counts: Vec<_> = (0..threads)
-        .map(|thread| {
-            std::thread::spawn(move || {
-                let params = Params::builder().memory(Memory::kib(MEMORY_KIB)).passes(PASSES).lanes(1).threads(1);
-                let params = params.tag_len(TagLen::bytes(32)).build().expect("parameters");
-                let mut hasher =
-                    Argon2::new(argon2_rust::Algorithm::Argon2id, argon2_rust::Version::V0x13, params).hasher();
-                let (mut tag, mut count) = ([0; 32], 0_u64);
-                let salt = [u8::try_from(thread % 250).expect("small"); 16];
-                let end = Instant::now() + measured;
-                while Instant::now() < end {
-                    hasher.hash_into(seed::PASSWORD.as_bytes(), &salt, &mut tag).expect("a hash");
-                    count += 1;
-                }
-                count
-            })
-        })
-        .collect();
-    let total: u64 = counts.into_iter().map(|count| count.join().expect("no panic")).sum();
-    (total as f64 / measured.as_secs_f64(), (cpu_micros(std::process::id()) - cpu) / total as f64)
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_domain::accounts::CredentialState;
+use portcullis_domain::Timestamp;
+use portcullis_domain::accounts::{CredentialState, User};
 use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::store::{Store, StoreError, Tx, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked, Session};
@@ -123,19 +124,26 @@ pub async fn a_session_that_cannot_start_with_the_commit_takes_its_unit_along(st
     assert_eq!(backlog.waiting, 0, "{promise}");
 }
 
-/// Revoked, idle, ended and foreign ones take no place.
-pub async fn a_session_starts_with_the_commit_while_there_is_room(storage: &Storage) {
-    let promise = "a session starts with the commit while the account has a place for it";
+/// An account with one session that stays live, one that was revoked, one that is idle at 100 and one that ends at `end`; and
+/// somebody else's session.
+async fn with_sessions_that_end(storage: &Storage, end: Timestamp) -> User {
     let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
     let mut idle = session(&ann, at(0));
     idle.idle_expires_at = at(100);
     let mut ended = session(&ann, at(1));
-    (ended.idle_expires_at, ended.expires_at) = (at(100), at(100));
+    (ended.idle_expires_at, ended.expires_at) = (end, end);
     let mut revoked = session(&ann, at(2));
     revoked.revoked = Some(Revoked { at: at(4), reason: RevocationReason::Logout });
     for one in [&idle, &ended, &revoked, &session(&ann, at(3)), &session(&ben, at(4))] {
         stored_session(&storage.store, one).await;
     }
+    ann
+}
+
+/// Revoked, idle, ended and foreign ones take no place.
+pub async fn a_session_starts_with_the_commit_while_there_is_room(storage: &Storage) {
+    let promise = "a session starts with the commit while the account has a place for it";
+    let ann = with_sessions_that_end(storage, at(100)).await;
     for (created, most, expected) in [(99, 3, false), (100, 1, false), (100, 2, true), (101, 2, false), (101, 3, true)]
     {
         let (tx, login) = (begin(&storage.store).await, session(&ann, at(created)));
@@ -147,17 +155,7 @@ pub async fn a_session_starts_with_the_commit_while_there_is_room(storage: &Stor
 /// Revoked, idle, ended and foreign ones do not count, the new one and the unit's own do.
 pub async fn a_start_counts_the_live_sessions_of_the_account(storage: &Storage) {
     let promise = "a start counts the live sessions of the account, the new one included";
-    let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
-    let mut idle = session(&ann, at(0));
-    idle.idle_expires_at = at(100);
-    let mut ended = session(&ann, at(1));
-    (ended.idle_expires_at, ended.expires_at) = (at(200), at(200));
-    let mut revoked = session(&ann, at(2));
-    revoked.revoked = Some(Revoked { at: at(4), reason: RevocationReason::Logout });
-    let live = session(&ann, at(3));
-    for one in [&idle, &ended, &revoked, &live, &session(&ben, at(4))] {
-        stored_session(&storage.store, one).await;
-    }
+    let ann = with_sessions_that_end(storage, at(200)).await;
     for (created, expected) in [(99, 4), (100, 3), (200, 2)] {
         let mut tx = begin(&storage.store).await;
         let count = kept(tx.sessions().start(&session(&ann, at(created)), &hash("current")).await, promise);
