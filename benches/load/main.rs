@@ -3,6 +3,7 @@
 //! one of the words; `PORTCULLIS_BENCH_SECONDS` sets how long each closed loop is measured.
 
 mod closed;
+mod crowd;
 mod drain;
 mod hashing;
 mod keys;
@@ -63,6 +64,7 @@ fn main() {
         drain::run(&plan, &mut table).await;
         revoke::run(&plan, &mut table).await;
         keys::run(&plan, &mut table).await;
+        crowd::run(&plan, &mut table).await;
         scale::run(&plan, &mut table).await;
     });
     table.print();

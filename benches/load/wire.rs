@@ -54,6 +54,12 @@ impl Wire {
         }
         Ok(Reply { status: status(&self.buffer[..head_len])?, body: &self.buffer[head_len..whole] })
     }
+
+    /// Returns when the service has ended the connection.
+    pub(crate) async fn closed(&mut self) {
+        // Whatever comes, for nothing was asked: data, an end or an error.
+        let _ended = self.stream.read(&mut self.buffer).await;
+    }
 }
 
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
