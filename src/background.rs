@@ -1,5 +1,6 @@
 //! What runs beside the requests: the relay, the revocations of other replicas, keys, housekeeping, figures.
 
+mod ending;
 mod keeping;
 mod keys;
 mod webhooks;
@@ -16,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::listener::stopped;
 
+pub(crate) use ending::Part;
 pub(crate) use keeping::{housekeeping, usage, write_last_usage};
 pub(crate) use keys::keys;
 pub(crate) use webhooks::webhooks;
@@ -30,8 +32,8 @@ const FULL: usize = 64;
 /// Trouble that is over by then is not worth a line.
 const TOLERATED: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// How long the relay goes on after the last request, for what is still in the outbox.
-const FLUSH: Duration = Duration::from_secs(5);
+/// How long the relay goes on after the last request, for what is still in the outbox, and webhooks for what is under way.
+const FLUSH: Duration = Duration::from_secs(4);
 /// How often all revocations are read, not only the latest.
 const EVERYTHING: Duration = Duration::from_secs(30);
 /// How long a look at the revocations may take.
@@ -40,11 +42,24 @@ const LEARNING: Duration = Duration::from_secs(2);
 const BREATH: Duration = Duration::from_millis(200);
 const FIGURES: Duration = Duration::from_secs(5);
 
-/// Relays until `stop` turns true, then once more until the outbox is empty or the time is up.
-pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
-    let mut trouble = Trouble::default();
+/// Relays until `stop` turns true, then once more until the outbox is empty or the time is up. A round that is dropped
+/// then loses nothing: what it had claimed is free when its lease has run out.
+pub(crate) async fn relay(relay: Arc<Relay>, stop: watch::Receiver<bool>) {
+    let mut stopping = stop.clone();
+    let time_is_up = async {
+        stopped(&mut stopping).await;
+        sleep(FLUSH).await;
+    };
+    tokio::select! {
+        () = rounds(&relay, stop) => {}
+        () = time_is_up => tracing::warn!("the outbox could not be emptied in time: its events go out after the next start"),
+    }
+}
+
+async fn rounds(relay: &Relay, mut stop: watch::Receiver<bool>) {
+    let mut trouble = Trouble::new("events wait in the outbox", "events flow again");
     while !*stop.borrow() {
-        let pause = one_round(&relay, &mut trouble).await;
+        let pause = one_round(relay, &mut trouble).await;
         let Some(pause) = pause else { continue };
         tokio::select! {
             () = stopped(&mut stop) => {}
@@ -52,9 +67,8 @@ pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
             () = relay.committed(), if pause == IDLE => {}
         }
     }
-    let until = Instant::now() + FLUSH;
-    while Instant::now() < until {
-        match one_round(&relay, &mut trouble).await {
+    loop {
+        match one_round(relay, &mut trouble).await {
             None => {}
             Some(IDLE) => return,
             Some(pause) => sleep(pause).await,
@@ -63,26 +77,31 @@ pub(crate) async fn relay(relay: Arc<Relay>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Told once, when it has lasted a little: the broker's connection takes a moment at every start.
-#[derive(Default)]
 struct Trouble {
+    begins: &'static str,
+    ends: &'static str,
     since: Option<Instant>,
     told: bool,
 }
 
 impl Trouble {
+    const fn new(begins: &'static str, ends: &'static str) -> Self {
+        Self { begins, ends, since: None, told: false }
+    }
+
     fn goes_on(&mut self, why: &str) {
         let since = *self.since.get_or_insert_with(Instant::now);
         if !self.told && since.elapsed() > TOLERATED {
             self.told = true;
-            tracing::warn!(why, "events wait in the outbox");
+            tracing::warn!(why, "{}", self.begins);
         }
     }
 
     fn is_over(&mut self) {
         if self.told {
-            tracing::info!("events flow again");
+            tracing::info!("{}", self.ends);
         }
-        *self = Self::default();
+        *self = Self::new(self.begins, self.ends);
     }
 }
 
@@ -170,19 +189,33 @@ pub(crate) async fn figures(
     recorder: Option<metrics_exporter_prometheus::PrometheusHandle>,
     stop: watch::Receiver<bool>,
 ) {
+    let mut trouble = Trouble::new("the outbox cannot be counted: its gauges are NaN", "the outbox is counted again");
     while wait(&stop, FIGURES).await {
         if let Some(recorder) = &recorder {
             recorder.run_upkeep();
         }
-        if let Ok(backlog) = relay.backlog().await {
+        count_outbox(&relay, &*clock, &mut trouble).await;
+    }
+}
+
+/// What is not known is NaN: the last figures would look as if all were well.
+async fn count_outbox(relay: &Relay, clock: &dyn Clock, trouble: &mut Trouble) {
+    let (waiting, parked, oldest) = match relay.backlog().await {
+        Ok(backlog) => {
+            trouble.is_over();
             let age = backlog.oldest.map_or(Duration::ZERO, |oldest| clock.now().since(oldest));
             #[expect(clippy::cast_precision_loss, reason = "a gauge has no more digits")]
             let (waiting, parked) = (backlog.waiting as f64, backlog.parked as f64);
-            metrics::gauge!("portcullis_outbox_waiting").set(waiting);
-            metrics::gauge!("portcullis_outbox_parked").set(parked);
-            metrics::gauge!("portcullis_outbox_oldest_seconds").set(age.as_secs_f64());
+            (waiting, parked, age.as_secs_f64())
         }
-    }
+        Err(error) => {
+            trouble.goes_on(&error.to_string());
+            (f64::NAN, f64::NAN, f64::NAN)
+        }
+    };
+    metrics::gauge!("portcullis_outbox_waiting").set(waiting);
+    metrics::gauge!("portcullis_outbox_parked").set(parked);
+    metrics::gauge!("portcullis_outbox_oldest_seconds").set(oldest);
 }
 
 /// Waits; `false` once the service stops.
@@ -190,3 +223,6 @@ async fn wait(stop: &watch::Receiver<bool>, pause: Duration) -> bool {
     let mut stop = stop.clone();
     timeout(pause, stopped(&mut stop)).await.is_err()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
 //! The configuration: parsed once at start, every mistake named with its key, its origin and the remedy.
 
+mod addresses;
+mod environment;
 mod knobs;
 mod layers;
 mod render;
 mod roles;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,11 +18,17 @@ use portcullis_domain::accounts::AttemptPolicy;
 use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::{Algorithm, KeySchedule, Scope};
+use tracing_subscriber::filter::Targets;
 
 pub use layers::Sources;
 pub use render::{print, template};
 pub use roles::read_roles;
 use values::Values;
+
+use crate::{telemetry, wiring};
+
+/// The origin of what nobody set and what has no default.
+const NOT_SET: &str = "not set";
 
 /// Everything that the operator decides. Secrets are redacted in `Debug`.
 #[derive(Clone, Debug)]
@@ -42,6 +51,7 @@ pub struct Config {
     pub clients: Vec<(String, SecretString)>,
     pub webhooks: Webhooks,
     pub log: Log,
+    origins: BTreeMap<&'static str, String>,
 }
 
 /// The public listener.
@@ -69,6 +79,8 @@ pub struct Database {
     pub url: SecretString,
     pub max_connections: u32,
     pub acquire_timeout: Duration,
+    /// Whether an embedded one is made when there is none.
+    pub is_made: bool,
 }
 
 /// What replicas share beside the database.
@@ -168,7 +180,7 @@ pub struct Webhooks {
 #[expect(missing_docs, reason = "each field is documented in the table of settings")]
 pub struct Log {
     pub format: LogFormat,
-    pub level: String,
+    pub level: Targets,
 }
 
 /// How log lines look.
@@ -195,7 +207,7 @@ pub fn quota(text: &str) -> Option<Quota> {
 
 /// A setting that cannot be used: which, where it stands, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} (from {origin}): {problem}")]
+#[error("{key} ({}): {problem}", whence(.origin))]
 pub struct ConfigError {
     /// The setting.
     pub key: String,
@@ -203,6 +215,10 @@ pub struct ConfigError {
     pub origin: String,
     /// What is wrong and what would be right; never a secret.
     pub problem: String,
+}
+
+fn whence(origin: &str) -> String {
+    if origin == NOT_SET { origin.to_owned() } else { format!("from {origin}") }
 }
 
 impl ConfigError {
@@ -238,8 +254,8 @@ impl Config {
                 max_connections: v.number("server.max_connections", 1, 1_000_000)?,
                 connections_per_address: v.number("server.connections_per_address", 1, 1_000_000)?,
                 trusted_proxies: v.networks("server.trusted_proxies")?,
-                allowed_origins: v.origins("server.allowed_origins")?,
-                drain_timeout: v.duration("server.drain_timeout", 0, 600)?,
+                allowed_origins: v.allowed_origins("server.allowed_origins")?,
+                drain_timeout: v.drain_timeout()?,
                 access_log: v.truth("server.access_log")?,
                 threads: v.optional_number("server.threads", 1, 1_024)?.unwrap_or(cores),
             },
@@ -248,15 +264,16 @@ impl Config {
                 url: v.database_url()?,
                 max_connections: v.number("database.max_connections", 1, 1_000)?,
                 acquire_timeout: v.duration("database.acquire_timeout", 1, 60)?,
+                is_made: true,
             },
             redis: match v.redis_url()? {
-                Some(url) => Some(Redis { url, prefix: v.name("redis.prefix")? }),
+                Some(url) => Some(Redis { url, prefix: v.redis_prefix()? }),
                 None => None,
             },
             events: Events {
                 amqp_url: v.amqp_url()?,
-                exchange: v.name("events.exchange")?,
-                queue: Some(v.text("events.queue")).filter(|queue| !queue.is_empty()),
+                exchange: v.declarable("events.exchange")?,
+                queue: v.queue()?,
                 confirm_timeout: v.duration("events.confirm_timeout", 1, 10)?,
                 announce_refreshes: v.truth("events.announce_refreshes")?,
             },
@@ -328,13 +345,29 @@ impl Config {
                     "text" => Some(LogFormat::Text),
                     _ => None,
                 })?,
-                level: v.text("log.level"),
+                level: v.parse("log.level", telemetry::LEVELS, telemetry::level)?,
             },
+            origins: v.origins(),
         };
         v.check_together(&config)?;
+        wiring::check(&config)?;
         Ok(config)
+    }
+
+    /// Where the value of a setting stands.
+    pub(crate) fn origin(&self, key: &str) -> &str {
+        let unset =
+            || if knobs::find(key).is_some_and(|knob| knob.default.is_some()) { "the default" } else { NOT_SET };
+        self.origins.get(key).map_or_else(unset, String::as_str)
+    }
+
+    /// The value of a setting cannot be used.
+    pub(crate) fn refusal(&self, key: &str, problem: impl std::fmt::Display) -> ConfigError {
+        ConfigError::new(key, self.origin(key), problem.to_string())
     }
 }
 
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

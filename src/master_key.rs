@@ -1,43 +1,93 @@
-//! The master key of an embedded database: made at first start, kept beside the database.
+//! The master key: configured, or beside an embedded database and made with it.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::secret::SecretString;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
+use crate::start_error::StartError;
+use crate::wiring::SqlStore;
 
 /// The key file of a database file: `portcullis.db` has `portcullis.key`.
 fn key_file(database: &Path) -> PathBuf {
     database.with_extension("key")
 }
 
-/// Reads the key beside `database`, or makes one if the database does not exist yet.
-pub(crate) fn beside(database: &Path, random: &dyn Randomness) -> Result<SecretString, ConfigError> {
+/// The master key that was configured, or the one beside the embedded database: made when there is none and nothing is
+/// sealed with it yet.
+pub(crate) async fn of(
+    config: &Config,
+    sql: Option<&SqlStore>,
+    random: &dyn Randomness,
+) -> Result<SecretString, StartError> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone());
+    }
+    let path = config.database.url.expose().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let path = path.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && *path != ":memory:");
+    let (Some(path), Some(sql)) = (path.map(Path::new), sql) else { return Ok(fresh(random)) };
+    if let Some(key) = beside(path)? {
+        return Ok(key);
+    }
+    if !sql.has_sealed().await.map_err(StartError::database)? {
+        return Ok(make_beside(path, random)?);
+    }
+    // Whoever has sealed something in the meantime has made the key before.
+    beside(path)?.ok_or_else(|| lost(path).into())
+}
+
+fn error(path: &Path, problem: String) -> ConfigError {
+    ConfigError::new("secret_key", &path.display().to_string(), problem)
+}
+
+/// Reads the key beside `database`; `None` when there is none.
+fn beside(database: &Path) -> Result<Option<SecretString>, ConfigError> {
     let path = key_file(database);
-    let shown = path.display().to_string();
-    let error = |problem: String| ConfigError::new("secret_key", &shown, problem);
     match std::fs::read_to_string(&path) {
-        Ok(text) if text.trim().len() >= 32 => return Ok(SecretString::new(text.trim().to_owned())),
-        Ok(_) => return Err(error("the key file is damaged: restore it, or set SECRET_KEY to its value".to_owned())),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => {}
-        Err(cause) => return Err(error(format!("the key file cannot be read: {cause}"))),
+        Ok(text) if text.trim().len() >= 32 => {
+            warn_of_readers(&path);
+            Ok(Some(SecretString::new(text.trim().to_owned())))
+        }
+        Ok(_) => {
+            let remedy = "the key file is damaged: restore it, or set SECRET_KEY to its value";
+            Err(error(&path, remedy.to_owned()))
+        }
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(error(&path, format!("the key file cannot be read: {cause}"))),
     }
-    if database.exists() {
-        let remedy = "the database exists and its key file does not: restore the file, or set SECRET_KEY to its value";
-        return Err(error(remedy.to_owned()));
-    }
+}
+
+/// Makes a key beside `database`.
+fn make_beside(database: &Path, random: &dyn Randomness) -> Result<SecretString, ConfigError> {
+    let path = key_file(database);
     let key = fresh(random);
     let mut draft = [0; 8];
     random.fill(&mut draft);
     match write_new(&path, key.expose(), &hex(&draft)) {
         Ok(()) => Ok(key),
         // Another process was first: its key is the key.
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => beside(database, random),
-        Err(cause) => Err(error(format!("the key file cannot be written: {cause}"))),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => beside(database)?.ok_or_else(|| lost(database)),
+        Err(cause) => Err(error(&path, format!("the key file cannot be written: {cause}"))),
+    }
+}
+
+/// The database holds what a key has sealed that is not there.
+fn lost(database: &Path) -> ConfigError {
+    let remedy = "the database holds what this key has sealed, and the key file is not there: restore the file, or set \
+                  SECRET_KEY to its value";
+    error(&key_file(database), remedy.to_owned())
+}
+
+/// A key that others can read is still the key.
+fn warn_of_readers(path: &Path) {
+    let mode = std::fs::metadata(path).map_or(0, |found| found.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!("others than its owner can use the key file (mode {mode:04o}): run `chmod 600 {path}`");
     }
 }
 
@@ -68,7 +118,6 @@ fn write_new(path: &Path, text: &str, draft: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     use super::*;
@@ -91,30 +140,30 @@ mod tests {
     }
 
     #[test]
-    fn the_first_start_makes_a_key_that_only_its_owner_can_read_and_later_starts_find_it() {
+    fn a_key_that_was_made_is_for_its_owner_only_and_later_starts_find_it() {
         let folder = folder("first");
         let (database, random) = (folder.join("data/p.db"), Counting(AtomicU8::new(1)));
-        let first = beside(&database, &random).unwrap();
+        assert_eq!(beside(&database).unwrap(), None);
+        let first = make_beside(&database, &random).unwrap();
         assert_eq!(first.expose().len(), 64);
-        std::fs::write(&database, "").unwrap();
-        assert_eq!(beside(&database, &random).unwrap(), first);
+        assert_eq!(beside(&database).unwrap().as_ref(), Some(&first));
+        assert_eq!(make_beside(&database, &random).unwrap(), first, "no other key takes its place");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder.join("data")), mode(&key_file(&database))), (0o700, 0o600));
-        assert_eq!(std::fs::read_dir(folder.join("data")).unwrap().count(), 2, "no draft is left");
+        assert_eq!(std::fs::read_dir(folder.join("data")).unwrap().count(), 1, "no draft is left");
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_database_without_its_key_and_a_damaged_key_are_refused_with_the_remedy() {
+    fn a_lost_and_a_damaged_key_are_told_with_the_remedy() {
         let folder = folder("lost");
-        let (database, random) = (folder.join("p.db"), Counting(AtomicU8::new(1)));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(&database, "").unwrap();
-        let lost = beside(&database, &random).unwrap_err();
+        let database = folder.join("p.db");
+        let lost = lost(&database);
         assert!(lost.problem.contains("restore the file, or set SECRET_KEY"), "{lost}");
-        assert!(!key_file(&database).exists(), "no other key takes its place");
+        assert!(lost.origin.ends_with("p.key"), "{lost}");
+        std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(key_file(&database), "half").unwrap();
-        assert!(beside(&database, &random).unwrap_err().problem.contains("damaged"));
+        assert!(beside(&database).unwrap_err().problem.contains("damaged"));
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -123,7 +172,7 @@ mod tests {
         let folder = folder("race");
         let (database, random) = (folder.join("p.db"), Counting(AtomicU8::new(1)));
         let keys: Vec<String> = std::thread::scope(|scope| {
-            let start = || beside(&database, &random).unwrap().expose().to_owned();
+            let start = || make_beside(&database, &random).unwrap().expose().to_owned();
             let threads: Vec<_> = (0..20).map(|_| scope.spawn(start)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });

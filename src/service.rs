@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use portcullis_domain::App;
 use portcullis_domain::access::ReconcileError;
 use portcullis_domain::administration::SetUpError;
@@ -15,13 +17,19 @@ use portcullis_domain::secret::SecretString;
 use portcullis_domain::tokens::Algorithm;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
+use crate::background::Part;
 use crate::config::{Config, ConfigError};
 use crate::listener::{self, Limits};
 use crate::start_error::StartError;
 use crate::wiring::{Health, SqlStore, TrustedProxies};
 use crate::{background, setup_url, telemetry, wiring};
+
+/// What follows the last request, each at the latest so long after it. With a drain of 20 s the service ends within 30 s.
+const BESIDE_ENDS: Duration = Duration::from_secs(1);
+const OUTBOX_ENDS: Duration = Duration::from_millis(7_500);
+const ALL_ENDS: Duration = Duration::from_secs(9);
 
 /// A service that is wired, migrated and ready to listen.
 pub struct Service {
@@ -37,6 +45,7 @@ pub struct Service {
     way_out: wiring::WayOut,
     listener: TcpListener,
     management: Option<TcpListener>,
+    recorder: Option<PrometheusHandle>,
 }
 
 /// The public URL: as configured, or that of the listener.
@@ -72,8 +81,8 @@ pub fn clock() -> Arc<dyn Clock> {
 /// or change them: without listeners, relay or Redis.
 pub async fn open_app(config: &Config) -> Result<(Arc<App>, Option<Arc<SqlStore>>), StartError> {
     let ambient = wiring::ambient();
-    let master_key = wiring::master_key(config, &ambient)?;
     let storage = wiring::storage(config, &ambient).await?;
+    let master_key = wiring::master_key(config, &ambient, &storage).await?;
     if let Some(sql) = &storage.sql {
         let status = sql.migration_status().await.map_err(StartError::database)?;
         if let Some(pending) = status.iter().find(|row| !row.applied) {
@@ -104,9 +113,11 @@ pub async fn build(config: Config) -> Result<Service, StartError> {
     let port = listener.local_addr().map_or(config.server.port, |address| address.port());
     let issuer = issuer(&config, port);
 
+    // Before the first gauge is set: what was set before is not told.
+    let recorder = telemetry::start_metrics();
     let ambient = wiring::ambient();
-    let master_key = wiring::master_key(&config, &ambient)?;
     let storage = wiring::storage(&config, &ambient).await?;
+    let master_key = wiring::master_key(&config, &ambient, &storage).await?;
     if let Some(sql) = &storage.sql {
         for name in sql.migrate().await.map_err(StartError::database)? {
             tracing::info!(migration = name, "applied");
@@ -125,7 +136,21 @@ pub async fn build(config: Config) -> Result<Service, StartError> {
         Relay::new(storage.outbox.clone(), way_out.publisher.clone(), ambient.clock.clone(), RelaySettings::default());
     let health = wiring::health(&storage, redis.as_ref(), &way_out);
     let relay = Arc::new(relay);
-    Ok(Service { config, issuer, app, relay, health, storage, redis, front, ambient, way_out, listener, management })
+    Ok(Service {
+        config,
+        issuer,
+        app,
+        relay,
+        health,
+        storage,
+        redis,
+        front,
+        ambient,
+        way_out,
+        listener,
+        management,
+        recorder,
+    })
 }
 
 impl Service {
@@ -147,7 +172,7 @@ impl Service {
     pub async fn start(self) -> Result<Running, StartError> {
         let (stop_listening, listening) = watch::channel(false);
         let (stop_relay, relaying) = watch::channel(false);
-        let recorder = telemetry::start_metrics();
+        let recorder = self.recorder;
         let learned = self.app.learn(None).await.map_err(|error| StartError::learning(&error))?;
 
         let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::new(self.config.server.host, 0));
@@ -162,7 +187,7 @@ impl Service {
         let (app, health) = (self.app.clone(), self.health.clone());
         let answers = wiring::public(&self.config, &self.issuer, app, health, &self.ambient, self.front);
         let mut requests =
-            vec![tokio::spawn(listener::serve(self.listener, answers, limits.clone(), listening.clone()))];
+            vec![Part::start("requests", listener::serve(self.listener, answers, limits.clone(), listening.clone()))];
         let mut management_address = None;
         if let Some(listener) = self.management {
             management_address = listener.local_addr().ok();
@@ -170,25 +195,28 @@ impl Service {
             let render: telemetry::Metrics =
                 Arc::new(move || rendering.as_ref().map(|recorder| recorder.render()).unwrap_or_default());
             let answers = wiring::management(render, self.health.clone());
-            requests.push(tokio::spawn(listener::serve(listener, answers, limits, listening.clone())));
+            requests.push(Part::start("management", listener::serve(listener, answers, limits, listening.clone())));
         }
         let clock = self.ambient.clock;
         let beside = vec![
-            tokio::spawn(background::revocations(
-                self.app.clone(),
-                self.storage.signal.clone(),
-                self.config.sessions.revocation_staleness,
-                Some(learned),
-                listening.clone(),
-            )),
-            tokio::spawn(background::keys(self.app.clone(), listening.clone())),
-            tokio::spawn(background::housekeeping(self.app.clone(), listening.clone())),
-            tokio::spawn(background::usage(self.app.clone(), listening.clone())),
-            tokio::spawn(background::figures(self.relay.clone(), clock, recorder, listening)),
+            Part::start(
+                "revocations",
+                background::revocations(
+                    self.app.clone(),
+                    self.storage.signal.clone(),
+                    self.config.sessions.revocation_staleness,
+                    Some(learned),
+                    listening.clone(),
+                ),
+            ),
+            Part::start("keys", background::keys(self.app.clone(), listening.clone())),
+            Part::start("housekeeping", background::housekeeping(self.app.clone(), listening.clone())),
+            Part::start("usage", background::usage(self.app.clone(), listening.clone())),
+            Part::start("figures", background::figures(self.relay.clone(), clock, recorder, listening)),
         ];
         let courier = Arc::new(self.app.webhooks.courier(wiring::courier_settings(&self.config)));
-        let courier = tokio::spawn(background::webhooks(self.app.clone(), courier, relaying.clone()));
-        let relay = tokio::spawn(background::relay(self.relay, relaying));
+        let courier = Part::start("webhooks", background::webhooks(self.app.clone(), courier, relaying.clone()));
+        let relay = Part::start("relay", background::relay(self.relay, relaying));
         if self.issuer.starts_with("http://") {
             tracing::warn!(
                 "the issuer is plain http: on loopback, cookies go without Secure and without their prefixes, for \
@@ -227,10 +255,10 @@ pub struct Running {
     way_out: wiring::WayOut,
     stop_listening: watch::Sender<bool>,
     stop_relay: watch::Sender<bool>,
-    requests: Vec<JoinHandle<()>>,
-    beside: Vec<JoinHandle<()>>,
-    relay: JoinHandle<()>,
-    courier: JoinHandle<()>,
+    requests: Vec<Part>,
+    beside: Vec<Part>,
+    relay: Part,
+    courier: Part,
 }
 
 impl Running {
@@ -240,33 +268,38 @@ impl Running {
         self.stop().await;
     }
 
-    /// Not ready, no new connections, running requests finish, what API keys were used is written, the relay empties the outbox, the store closes.
+    /// Not ready, no new connections, running requests finish, what API keys were used is written, the relay empties the
+    /// outbox, the store closes: all within 9 s of the end of the last request, or of `server.drain_timeout`. What is not
+    /// done by then is left undone.
     pub async fn stop(self) {
         tracing::info!("stopping");
         self.health.drain();
         self.stop_listening.send_replace(true);
-        for task in self.requests.into_iter().chain(self.beside) {
-            log_panic(task.await);
+        for part in self.requests {
+            part.ends().await;
+        }
+        let last = Instant::now();
+        for part in self.beside {
+            part.ends_by(last + BESIDE_ENDS).await;
         }
         background::write_last_usage(&self.app).await;
         self.stop_relay.send_replace(true);
-        log_panic(self.relay.await);
-        log_panic(self.courier.await);
-        if let Some(amqp) = self.way_out.amqp {
-            amqp.close().await;
-        }
-        if let Some(redis) = self.redis {
-            redis.close().await;
-        }
-        if let Some(sql) = self.storage.sql {
-            sql.close().await;
+        self.relay.ends_by(last + OUTBOX_ENDS).await;
+        self.courier.ends_by(last + OUTBOX_ENDS).await;
+        let closed = async {
+            if let Some(amqp) = self.way_out.amqp {
+                amqp.close().await;
+            }
+            if let Some(redis) = self.redis {
+                redis.close().await;
+            }
+            if let Some(sql) = self.storage.sql {
+                sql.close().await;
+            }
+        };
+        if timeout_at(last + ALL_ENDS, closed).await.is_err() {
+            tracing::warn!("the connections did not close in time");
         }
         tracing::info!("stopped");
-    }
-}
-
-fn log_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a part of the service ended badly");
     }
 }

@@ -1,5 +1,6 @@
 //! Why the service does not start.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use portcullis_domain::Failure;
@@ -19,14 +20,8 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error("signing keys: {0}")]
     Keys(String),
-    /// The broker's settings cannot be used.
-    #[error("events: {0}")]
-    Broker(String),
-    /// The settings of Redis cannot be used.
-    #[error("redis: {0}")]
-    Redis(String),
     /// A port cannot be opened.
-    #[error("the address {address} cannot be opened: {cause}; choose another port with {setting}")]
+    #[error("the address {address} cannot be opened: {cause}; {}", remedy(*.address, .cause, .setting))]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -48,17 +43,18 @@ impl StartError {
         Self::Database(format!("{failure}: {cause}"))
     }
 
-    pub(crate) fn broker(error: impl std::fmt::Display) -> Self {
-        Self::Broker(error.to_string())
-    }
-
-    pub(crate) fn redis(error: impl std::fmt::Display) -> Self {
-        Self::Redis(error.to_string())
-    }
-
     pub(crate) fn hasher(error: impl std::fmt::Display) -> Self {
         Self::Config(ConfigError::new("passwords", "the configuration", error.to_string()))
     }
+}
+
+fn remedy(address: SocketAddr, cause: &std::io::Error, setting: &str) -> String {
+    if cause.kind() == ErrorKind::AddrNotAvailable {
+        let (ip, host) =
+            (address.ip(), if setting == "PORT" { "PORTCULLIS__SERVER__HOST" } else { "PORTCULLIS__MANAGEMENT__HOST" });
+        return format!("{ip} is no address of this machine: choose one that is with {host}, or 0.0.0.0 for all");
+    }
+    format!("choose another port with {setting}")
 }
 
 impl From<KeysError> for StartError {
@@ -69,5 +65,25 @@ impl From<KeysError> for StartError {
             )),
             other => Self::Keys(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_another_machine_is_told_from_a_port_that_is_taken() {
+        let said = |kind: ErrorKind, setting| {
+            let address = SocketAddr::from(([8, 8, 8, 8], 80));
+            StartError::Listen { address, cause: kind.into(), setting }.to_string()
+        };
+        let elsewhere = said(ErrorKind::AddrNotAvailable, "PORT");
+        assert!(elsewhere.contains("8.8.8.8 is no address of this machine"), "{elsewhere}");
+        assert!(elsewhere.contains("PORTCULLIS__SERVER__HOST") && !elsewhere.contains("another port"), "{elsewhere}");
+        let management = said(ErrorKind::AddrNotAvailable, "PORTCULLIS__MANAGEMENT__PORT");
+        assert!(management.contains("PORTCULLIS__MANAGEMENT__HOST"), "{management}");
+        let taken = said(ErrorKind::AddrInUse, "PORT");
+        assert!(taken.contains("8.8.8.8:80") && taken.contains("choose another port with PORT"), "{taken}");
     }
 }

@@ -4,33 +4,52 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{ConfigError, Log, LogFormat};
+use crate::config::{Log, LogFormat};
 
 /// Renders the metrics in the Prometheus text format.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 const SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// Starts logging to standard output.
-pub fn start_log(log: &Log) -> Result<(), ConfigError> {
-    // A plain level is about this service; what its libraries tell beyond warnings is for who asks by a filter.
-    let directives = match log.level.as_str() {
-        level @ ("error" | "warn" | "info" | "debug") => format!("warn,portcullis={level}"),
-        other => other.to_owned(),
+/// What [`level`] reads.
+pub(crate) const LEVELS: &str = "error, warn, info, debug, trace or off, or a list like warn,portcullis_http=debug";
+
+/// Reads a level, or a list of pairs of a target and its level in which one level may be for all the others.
+pub(crate) fn level(text: &str) -> Option<Targets> {
+    let level = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        let known = matches!(text.as_str(), "error" | "warn" | "info" | "debug" | "trace" | "off");
+        known.then(|| text.parse::<LevelFilter>().ok()).flatten()
     };
-    let filter: Targets = directives
-        .parse()
-        .map_err(|error| ConfigError::new("log.level", &log.level, format!("is not a level or filter: {error}")))?;
+    // A plain level is about this service; what its libraries tell beyond warnings is for who asks by a list.
+    if let Some(own) = level(text).filter(|own| (LevelFilter::ERROR..=LevelFilter::DEBUG).contains(own)) {
+        return Some(Targets::new().with_default(LevelFilter::WARN).with_target("portcullis", own));
+    }
+    let mut targets = Targets::new().with_default(LevelFilter::WARN);
+    for part in text.split(',').map(str::trim) {
+        targets = match part.split_once('=') {
+            None => targets.with_default(level(part)?),
+            Some((target, own)) if !target.is_empty() && !target.contains(char::is_whitespace) => {
+                targets.with_target(target, level(own)?)
+            }
+            Some(_) => return None,
+        };
+    }
+    Some(targets)
+}
+
+/// Starts logging to standard output.
+pub fn start_log(log: &Log) {
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(log.level.clone());
     let started = if json {
         let layer =
             tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
@@ -41,7 +60,6 @@ pub fn start_log(log: &Log) -> Result<(), ConfigError> {
     };
     // A second service in one process logs where the first one does.
     drop(started);
-    Ok(())
 }
 
 /// Starts collecting metrics; `None` when another service of this process collects them.

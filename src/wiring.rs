@@ -1,9 +1,11 @@
 //! The list: which struct stands behind which port. The only file that names concrete adapters.
 
-use std::path::PathBuf;
+mod health;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use health::health;
 use poem::{Endpoint, EndpointExt};
 use portcullis_amqp::{AmqpPublisher, AmqpSettings};
 use portcullis_domain::App;
@@ -23,8 +25,8 @@ pub(crate) use portcullis_http::{Health, TrustedProxies, network_of};
 use portcullis_memory::{InProcessPublisher, MemoryLimiter, MemoryRevocations, MemoryStore};
 pub(crate) use portcullis_redis::RedisAdapter;
 use portcullis_redis::{RedisLimiter, RedisRevocations, RedisSettings};
-use portcullis_sql::SqlSettings;
 pub(crate) use portcullis_sql::SqlStore;
+use portcullis_sql::{ConnectError, SqlSettings};
 pub use portcullis_system::legacy::forms as hash_forms;
 use portcullis_system::{Argon2Hasher, GuessPolicy, HashSettings, LegacyHashes, SystemClock, SystemRandomness};
 use portcullis_tokens::{CachedVerifier, MasterMac, MasterVault, SealedRefreshTokens, TokenRing, TokenSettings};
@@ -95,7 +97,13 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
         acquire_timeout: config.database.acquire_timeout,
         ..SqlSettings::default()
     };
-    let store = SqlStore::connect(url, settings, ambient.random.clone()).await.map_err(StartError::database)?;
+    let random = ambient.random.clone();
+    let connected = if config.database.is_made {
+        SqlStore::connect(url, settings, random).await
+    } else {
+        SqlStore::connect_existing(url, settings, random).await
+    };
+    let store = connected.map_err(|error| unusable(config, &error))?;
     let store = Arc::new(store);
     let shared = url.starts_with("postgres");
     Ok(Storage {
@@ -108,24 +116,45 @@ pub(crate) async fn storage(config: &Config, ambient: &Ambient) -> Result<Storag
     })
 }
 
-/// The master key that was configured, or the one beside the embedded database.
-pub(crate) fn master_key(config: &Config, ambient: &Ambient) -> Result<SecretString, ConfigError> {
-    if let Some(key) = &config.secret_key {
-        return Ok(key.clone());
+fn unusable(config: &Config, error: &ConnectError) -> StartError {
+    let origin = config.origin("database.url");
+    let remedy = match error {
+        ConnectError::Missing { .. } => {
+            ": correct the path, or let one be made: start the service, or run `portcullis migrate up`"
+        }
+        _ => "",
+    };
+    StartError::Database(format!("{error} (database.url, {origin}){remedy}"))
+}
+
+/// What the adapters would refuse, told before anything is opened.
+pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
+    let url = config.database.url.expose();
+    if !url.starts_with("memory:") {
+        SqlStore::check_address(url).map_err(|error| config.refusal("database.url", error))?;
     }
-    let path = config.database.url.expose().strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
-    let path = path.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && *path != ":memory:");
-    if let Some(path) = path {
-        return master_key::beside(&PathBuf::from(path), &*ambient.random);
-    }
-    Ok(master_key::fresh(&*ambient.random))
+    hash_settings(config).check().map_err(|error| {
+        // What may be at most is the adapter's own: the setting is what goes beyond it.
+        let name = error.setting.trim_start_matches("max_");
+        let weak = if config.passwords.allow_weak { "" } else { "; for tests, passwords.allow_weak accepts less" };
+        config.refusal(&format!("passwords.{name}"), format!("{} is not valid: {}{weak}", error.value, error.rule))
+    })
+}
+
+/// The key that seals, of this configuration and this storage.
+pub(crate) async fn master_key(
+    config: &Config,
+    ambient: &Ambient,
+    storage: &Storage,
+) -> Result<SecretString, StartError> {
+    master_key::of(config, storage.sql.as_deref(), &*ambient.random).await
 }
 
 /// What replicas share beside the store, if anything.
 pub(crate) fn redis(config: &Config) -> Result<Option<Arc<RedisAdapter>>, StartError> {
     let Some(redis) = &config.redis else { return Ok(None) };
     let settings = RedisSettings { prefix: redis.prefix.clone(), ..RedisSettings::at(redis.url.clone()) };
-    Ok(Some(Arc::new(RedisAdapter::start(settings).map_err(StartError::redis)?)))
+    Ok(Some(Arc::new(RedisAdapter::start(settings).map_err(|error| config.refusal("redis.url", error))?)))
 }
 
 /// Counts requests: shared by all replicas through Redis, or each replica for itself.
@@ -146,8 +175,8 @@ fn revocations(redis: Option<&Arc<RedisAdapter>>, ambient: &Ambient) -> Arc<dyn 
     }
 }
 
-pub(crate) fn security(config: &Config, ambient: &Ambient, master_key: &SecretString) -> Result<Security, StartError> {
-    let hashing = HashSettings {
+fn hash_settings(config: &Config) -> HashSettings {
+    HashSettings {
         memory_kib: config.passwords.memory_kib,
         iterations: config.passwords.iterations,
         parallelism: config.passwords.parallelism,
@@ -155,7 +184,11 @@ pub(crate) fn security(config: &Config, ambient: &Ambient, master_key: &SecretSt
         threads: config.passwords.threads,
         queue: config.passwords.queue,
         ..HashSettings::default()
-    };
+    }
+}
+
+pub(crate) fn security(config: &Config, ambient: &Ambient, master_key: &SecretString) -> Result<Security, StartError> {
+    let hashing = hash_settings(config);
     let hasher = Argon2Hasher::new(&hashing, ambient.random.clone()).map_err(StartError::hasher)?;
     let policy = GuessPolicy::new(config.passwords.min_length, vec!["portcullis".to_owned()], hasher.pool())
         .map_err(StartError::hasher)?;
@@ -260,7 +293,7 @@ pub(crate) fn way_out(config: &Config, issuer: &str) -> Result<WayOut, StartErro
         confirm_timeout: config.events.confirm_timeout,
         connection_name: format!("portcullis {}", std::process::id()),
     })
-    .map_err(StartError::broker)?;
+    .map_err(|error| config.refusal("events.amqp_url", error))?;
     let publisher = Arc::new(publisher);
     Ok(WayOut { publisher: publisher.clone(), amqp: Some(publisher) })
 }
@@ -273,64 +306,6 @@ pub(crate) fn vault(master_key: &SecretString) -> Arc<dyn Vault> {
 /// The tags that only this service can make.
 pub(crate) fn mac(master_key: &SecretString) -> Arc<dyn Mac> {
     Arc::new(MasterMac::new(master_key.expose().as_bytes()))
-}
-
-pub(crate) fn health(storage: &Storage, redis: Option<&Arc<RedisAdapter>>, way_out: &WayOut) -> Arc<Health> {
-    let store = storage.store.clone();
-    let mut checks = vec![Check {
-        name: "database",
-        required: true,
-        probe: Arc::new(move || {
-            let store = store.clone();
-            Box::pin(async move {
-                let answered = tokio::time::timeout(Duration::from_secs(2), store.ping()).await;
-                answered.map_err(|_| "no answer within 2 s".to_owned())?.map_err(|error| error.to_string())
-            })
-        }),
-    }];
-    if let Some(amqp) = &way_out.amqp {
-        let amqp = amqp.clone();
-        checks.push(Check {
-            name: "broker",
-            required: false,
-            probe: Arc::new(move || {
-                let amqp = amqp.clone();
-                Box::pin(async move {
-                    let why = || amqp.last_error().unwrap_or_else(|| "not connected".to_owned());
-                    if amqp.is_ready().await { Ok(()) } else { Err(why()) }
-                })
-            }),
-        });
-    }
-    if storage.shared {
-        let signal = storage.signal.clone();
-        checks.push(Check {
-            name: "replicas",
-            required: false,
-            probe: Arc::new(move || {
-                let connected = signal.is_connected();
-                Box::pin(async move {
-                    let why = "no word from other replicas: revocations are read from the database now and then";
-                    if connected { Ok(()) } else { Err(why.to_owned()) }
-                })
-            }),
-        });
-    }
-    if let Some(redis) = redis {
-        let redis = redis.clone();
-        checks.push(Check {
-            name: "redis",
-            required: false,
-            probe: Arc::new(move || {
-                let redis = redis.clone();
-                Box::pin(async move {
-                    let why = || redis.last_error().unwrap_or_else(|| "not connected".to_owned());
-                    if redis.is_ready() { Ok(()) } else { Err(why()) }
-                })
-            }),
-        });
-    }
-    Arc::new(Health::new(checks))
 }
 
 fn http_settings(config: &Config, issuer: &str, ambient: &Ambient, front: Front) -> HttpSettings {

@@ -29,7 +29,7 @@ const TESTED_WITH: [(&str, &[&str]); 1] = [
 ];
 
 /// The technologies that only their owners use.
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 18] = [
     ("sea-orm", &["portcullis-sql"]),
     ("sqlx", &["portcullis-sql"]),
     ("sea-orm-migration", &["portcullis-migration"]),
@@ -45,7 +45,6 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("clap", &["portcullis"]),
     ("confique", &["portcullis"]),
     ("redis", &["portcullis-redis"]),
-    ("governor", &["portcullis-memory"]),
     ("csv", &["portcullis"]),
     ("rustls-native-certs", &["portcullis-webhooks"]),
     ("indicatif", &["portcullis"]),

@@ -148,7 +148,7 @@ impl App {
             p.random.clone(),
             access_tokens.clone(),
             settings.sessions,
-            settings.first_party_client,
+            settings.first_party_client.clone(),
             known.clone(),
         );
         Self {
@@ -175,6 +175,7 @@ impl App {
                 access_tokens.clone(),
                 attempts,
                 settings.sessions,
+                settings.first_party_client,
             ),
             tokens: Tokens::new(
                 p.store.clone(),
@@ -213,6 +214,8 @@ impl App {
     pub async fn learn(&self, last: Option<Timestamp>) -> Result<Timestamp, Failure> {
         // Read before everything else: what is committed meanwhile is learned the next time.
         let now = self.sessions.now();
+        // A look from a time to come was taken by a clock that was wrong: everything is read anew.
+        let last = last.filter(|last| *last <= now);
         let from = last.map_or(Timestamp::UNIX_EPOCH, |last| last.minus(OVERLAP));
         let revocations = self.sessions.read_revocations(last, now).await;
         let clients = self.clients.learn(from).await;

@@ -296,39 +296,6 @@ impl Event {
         format!("portcullis.{}.v1", self.name())
     }
 
-    /// The account that the event is about; events about one account are delivered in the order of their commits.
-    pub const fn user_id(&self) -> Option<UserId> {
-        match self {
-            Self::UserRegistered { user_id, .. }
-            | Self::UserUpdated { user_id, .. }
-            | Self::UserPasswordChanged { user_id }
-            | Self::UserDisabled { user_id }
-            | Self::UserEnabled { user_id }
-            | Self::UserRolesChanged { user_id, .. }
-            | Self::UserPasswordExpired { user_id }
-            | Self::UserImpersonated { user_id, .. }
-            | Self::ApiKeyCreated { user_id, .. }
-            | Self::ApiKeyRotated { user_id, .. }
-            | Self::ApiKeyRevoked { user_id, .. }
-            | Self::UserDeleted { user_id }
-            | Self::SessionStarted { user_id, .. }
-            | Self::SessionRefreshed { user_id, .. }
-            | Self::SessionRevoked { user_id, .. }
-            | Self::SessionReuseDetected { user_id, .. } => Some(*user_id),
-            Self::LoginFailed { user_id, .. } => *user_id,
-            Self::RoleCreated { .. }
-            | Self::RoleUpdated { .. }
-            | Self::RoleDeleted { .. }
-            | Self::TokenRevoked { .. }
-            | Self::ClientCreated { .. }
-            | Self::ClientSecretRotated { .. }
-            | Self::ClientDeleted { .. }
-            | Self::KeysRotated { .. }
-            | Self::KeysRevoked { .. }
-            | Self::WebhookDisabled { .. } => None,
-        }
-    }
-
     /// The CloudEvents `subject`: `users/<id>`, `roles/<name>`, `clients/<id>`, `keys/<kid>` or `webhooks/<id>`; events of one subject
     /// are delivered in the order of their commits. A refused login has a subject of its own, `logins/<event id>`: it
     /// keeps no order, so that attempts on one account neither hold up its events nor take longer than attempts on none.

@@ -12,7 +12,8 @@ pub enum Failure {
     /// The service has more work than it can do now; a retry after a second is welcome.
     #[error("too much work at the moment")]
     Overloaded,
-    /// Something the service needs is away; nothing has changed, a retry is welcome.
+    /// Something the service needs is away; a retry is welcome. Nothing has changed, unless the store was lost in the
+    /// middle of a commit: then it may have changed or not, and a retry finds out.
     #[error("a part the service needs is not available")]
     Unavailable(#[source] BoxError),
     /// The service itself is at fault.
@@ -25,7 +26,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(cause) => Self::Unavailable(cause),
             StoreError::Conflict => Self::Unavailable(Box::new(error)),
-            StoreError::Duplicate(_) | StoreError::Corrupt(_) | StoreError::Closed => Self::Internal(Box::new(error)),
+            StoreError::Duplicate(_) | StoreError::Full | StoreError::Corrupt(_) | StoreError::Closed => {
+                Self::Internal(Box::new(error))
+            }
         }
     }
 }

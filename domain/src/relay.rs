@@ -10,7 +10,7 @@ use futures_util::stream;
 use crate::Timestamp;
 use crate::ids::EventId;
 use crate::ports::ambient::Clock;
-use crate::ports::delivery::{Backlog, Delivery, EventPublisher, Outbox, PublishError, Retry};
+use crate::ports::delivery::{Backlog, Delivery, EventPublisher, LONGEST_PUBLISH, Outbox, PublishError, Retry};
 use crate::ports::store::StoreError;
 
 /// How the relay works.
@@ -20,8 +20,11 @@ pub struct RelaySettings {
     pub batch: u32,
     /// How many are on their way to the publisher at once.
     pub in_flight: usize,
-    /// How long a claim holds; longer than the publisher may take.
+    /// How long a claim holds; longer than [`RelaySettings::longest_publish`].
     pub lease: Duration,
+    /// The longest that one publish may take, which is what the publisher promises. So long before the end of its lease a
+    /// claim is not published from any more.
+    pub longest_publish: Duration,
     /// The longest pause between two attempts while the broker is away.
     pub max_backoff: Duration,
     /// After so many refusals of one delivery by the broker it is parked.
@@ -36,6 +39,7 @@ impl Default for RelaySettings {
             batch: 512,
             in_flight: 256,
             lease: Duration::from_secs(20),
+            longest_publish: LONGEST_PUBLISH,
             max_backoff: Duration::from_secs(5),
             park_after: 8,
             parked_pause: Duration::from_secs(600),
@@ -50,9 +54,10 @@ pub struct Round {
     pub claimed: usize,
     /// How many of them the publisher confirmed.
     pub delivered: usize,
-    /// How many failed and will be tried again.
+    /// How many failed, or waited behind one that did, and will be tried again. What was neither delivered nor failed
+    /// did not get its turn within the lease and is due again.
     pub failed: usize,
-    /// How many of those were parked by this round.
+    /// How many of those were parked because of a refusal in this round.
     pub parked: usize,
     /// The last reason for a failure.
     pub why: Option<String>,
@@ -94,21 +99,26 @@ impl Relay {
         let mut done: Vec<EventId> = Vec::with_capacity(claimed.len());
         let mut retries: Vec<Retry> = Vec::new();
 
+        let end = now.plus(self.settings.lease);
         let mut outcomes = stream::iter(by_subject(claimed))
-            .map(|queue| self.publish_in_order(queue))
+            .map(|queue| self.publish_in_order(queue, end))
             .buffer_unordered(self.settings.in_flight);
         while let Some(outcome) = outcomes.next().await {
             done.extend(outcome.done);
-            if let Some((error, rest)) = outcome.failed {
+            let (now, mut rest) = (self.clock.now(), outcome.rest.as_slice());
+            if let (Some(error), Some((first, behind))) = (outcome.error, outcome.rest.split_first()) {
                 round.unavailable |= matches!(error, PublishError::Unavailable(_));
+                round.failed += outcome.rest.len();
                 round.why = Some(error.to_string());
-                retries.extend(self.give_back(&error, &rest, self.clock.now()));
+                let retry = self.after_failure(&error, first, now);
+                round.parked += usize::from(retry.parked && matches!(error, PublishError::Refused(_)));
+                retries.push(retry);
+                rest = behind;
             }
+            retries.extend(rest.iter().map(|delivery| self.due_again(delivery, now)));
         }
 
         round.delivered = done.len();
-        round.failed = retries.len();
-        round.parked = retries.iter().filter(|retry| retry.parked).count();
         if !done.is_empty() {
             self.outbox.done(&done).await?;
         }
@@ -128,40 +138,42 @@ impl Relay {
         self.outbox.committed().await;
     }
 
-    async fn publish_in_order(&self, queue: Vec<Delivery>) -> Outcome {
+    /// Goes on to the first failure, and as long as a publish would end within the lease, which ends at `end`: whoever
+    /// claims the rest then must not meet this one at it.
+    async fn publish_in_order(&self, queue: Vec<Delivery>, end: Timestamp) -> Outcome {
         let mut done = Vec::with_capacity(queue.len());
-        for (position, delivery) in queue.iter().enumerate() {
+        let mut error = None;
+        for delivery in &queue {
+            if self.clock.now().plus(self.settings.longest_publish) >= end {
+                break;
+            }
             match self.publisher.publish(delivery).await {
                 Ok(()) => done.push(delivery.id),
-                Err(error) => {
-                    let rest = queue.get(position..).unwrap_or_default().to_vec();
-                    return Outcome { done, failed: Some((error, rest)) };
+                Err(why) => {
+                    error = Some(why);
+                    break;
                 }
             }
         }
-        Outcome { done, failed: None }
+        let rest = queue.into_iter().skip(done.len()).collect();
+        Outcome { done, error, rest }
     }
 
-    /// The first failed; those behind it wait for it, unless it is parked.
-    fn give_back(&self, error: &PublishError, rest: &[Delivery], now: Timestamp) -> Vec<Retry> {
-        let Some((first, behind)) = rest.split_first() else { return Vec::new() };
-        let parked = matches!(error, PublishError::Refused(_)) && first.attempts >= self.settings.park_after;
-        let pause = if parked { self.settings.parked_pause } else { self.backoff(first.attempts) };
-        let retry = Retry {
-            id: first.id,
-            attempts: first.attempts,
-            not_before: now.plus(pause),
-            why: error.to_string(),
-            parked,
-        };
-        let behind = behind.iter().map(|delivery| Retry {
-            id: delivery.id,
-            attempts: delivery.attempts,
-            not_before: now,
-            why: "waits for an earlier delivery of its subject".to_owned(),
-            parked: false,
-        });
-        std::iter::once(retry).chain(behind).collect()
+    /// Parked once it was refused too often, and from then on: an outage is no reason to hold up its subject again.
+    fn after_failure(&self, error: &PublishError, delivery: &Delivery, now: Timestamp) -> Retry {
+        let refused = matches!(error, PublishError::Refused(_));
+        let refusals = delivery.refusals.saturating_add(u32::from(refused));
+        let parked = refusals >= self.settings.park_after;
+        let pause = if refused && parked { self.settings.parked_pause } else { self.backoff(delivery.attempts) };
+        let (id, attempts, not_before) = (delivery.id, delivery.attempts, now.plus(pause));
+        Retry { id, attempts, refusals, not_before, why: error.to_string(), parked }
+    }
+
+    /// It did not get its turn, which is no fault of its own.
+    fn due_again(&self, delivery: &Delivery, now: Timestamp) -> Retry {
+        let Delivery { id, attempts, refusals, .. } = *delivery;
+        let why = "waits for its turn".to_owned();
+        Retry { id, attempts, refusals, not_before: now, why, parked: refusals >= self.settings.park_after }
     }
 
     fn backoff(&self, attempts: u32) -> Duration {
@@ -170,9 +182,11 @@ impl Relay {
     }
 }
 
+/// What became of a queue: the first of the rest failed if there is an error.
 struct Outcome {
     done: Vec<EventId>,
-    failed: Option<(PublishError, Vec<Delivery>)>,
+    error: Option<PublishError>,
+    rest: Vec<Delivery>,
 }
 
 /// One queue a subject, each in its order.

@@ -1,8 +1,12 @@
 //! Text that must never be shown by accident.
 
 use std::fmt;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
+
+/// The longest time for which a secret works on after it was replaced, of whatever kind: 30 days.
+pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
 
 /// A secret text: wiped when dropped, redacted in `Debug`, without `Display` and without serde.
 #[derive(Clone, PartialEq, Eq)]

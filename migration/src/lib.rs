@@ -13,6 +13,8 @@ mod m20261121_000006_audit;
 mod m20261121_000007_clients;
 mod m20261121_000008_access;
 mod m20261122_000009_order;
+mod m20261122_000010_refusals;
+mod m20261122_000011_makers;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_clients::Migration),
             Box::new(m20261121_000008_access::Migration),
             Box::new(m20261122_000009_order::Migration),
+            Box::new(m20261122_000010_refusals::Migration),
+            Box::new(m20261122_000011_makers::Migration),
         ]
     }
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use portcullis::{Config, clock, open_app};
+use portcullis::{Config, clock};
 use portcullis_domain::audit::{Action, Actor, AuditEntry, AuditQuery};
 use portcullis_domain::ids::UserId;
 use portcullis_domain::{App, Failure, Timestamp};
 
 use super::follow::{self, Seen};
+use super::operate::{instant, on_app_of_any_keys};
 use super::{Outcome, runtime, with_causes};
 use crate::exchange::{json_line, printable};
 
@@ -63,26 +64,17 @@ fn action(text: &str) -> Result<Action, String> {
     })
 }
 
-fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text).ok_or_else(|| "must be an RFC 3339 instant like 2026-11-21T10:00:00Z".to_owned())
-}
-
 /// Prints the last entries, and those that come.
 pub(super) fn tail(config: &Config, command: &Tail) -> Outcome {
-    runtime(1)?.block_on(async {
-        let (app, sql) = open_app(config).await?;
-        if sql.is_none() {
-            return Err("a database in memory has no audit trail: set DATABASE_URL".into());
-        }
-        let printed = print_all(&app, command).await;
-        match printed {
+    runtime(1)?.block_on(on_app_of_any_keys(config, "has no audit trail", async |app| {
+        match print_all(app, command).await {
             // Whoever reads has seen enough.
             Err(Stopped::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
             Err(Stopped::Output(error)) => Err(error.into()),
             Err(Stopped::Trail(error)) => Err(error.into()),
             Ok(()) => Ok(ExitCode::SUCCESS),
         }
-    })
+    }))
 }
 
 enum Stopped {

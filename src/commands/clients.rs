@@ -11,15 +11,12 @@ use portcullis_domain::App;
 use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{Client, ClientId, CreateClient, RotateSecret};
 use portcullis_domain::origin::Origin;
-use portcullis_domain::secret::SecretString;
+use portcullis_domain::secret::{LONGEST_OVERLAP, SecretString};
 use portcullis_domain::tokens::Scope;
 use serde_json::{Value, json};
 
 use super::{Json, Outcome, runtime, say};
 use crate::exchange::{json_line, printable};
-
-/// The longest time for which two secrets of a client work.
-const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
 
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use portcullis::{Config, open_app};
-use portcullis_domain::App;
+use portcullis::Config;
 use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::origin::Origin;
+use portcullis_domain::{App, Failure};
 
+use super::operate::on_app_of_any_keys;
 use super::{Outcome, misused, say};
 use crate::exchange::{Record, Writer, WrittenFormat};
 
+/// What a database in memory does.
+const LACK: &str = "holds no accounts";
 /// Accounts that are read at once.
 const PAGE: u32 = 500;
 
@@ -38,30 +41,31 @@ pub(super) async fn export(config: &Config, command: &Export) -> Outcome {
         if command.with_hashes && io::stdout().is_terminal() {
             return Ok(misused("password hashes are not shown on a terminal: give a FILE"));
         }
-        let app = open(config, command).await?;
-        let writer = Writer::new(BufWriter::new(io::stdout().lock()), format, command.with_hashes)?;
-        let (_, _) = all(&app, writer, command.with_hashes).await?;
-        return Ok(ExitCode::SUCCESS);
+        return on_app_of_any_keys(config, LACK, async |app| {
+            record(app, command).await?;
+            let writer = Writer::new(BufWriter::new(io::stdout().lock()), format, command.with_hashes)?;
+            let (_, _) = all(app, writer, command.with_hashes).await?;
+            Ok(ExitCode::SUCCESS)
+        })
+        .await;
     };
     let named = |error: io::Error| format!("{}: {error}", path.display());
     let file = Draft::create(path).map_err(named)?;
-    let app = open(config, command).await?;
-    let writer = Writer::new(BufWriter::new(file), format, command.with_hashes).map_err(named)?;
-    let (accounts, written) = all(&app, writer, command.with_hashes).await?;
-    let file = written.into_inner().map_err(|error| named(error.into_error()))?;
-    file.publish().map_err(named)?;
-    say(&format!("{accounts} accounts are in {}\n", path.display()))
+    on_app_of_any_keys(config, LACK, async |app| {
+        record(app, command).await?;
+        let writer = Writer::new(BufWriter::new(file), format, command.with_hashes).map_err(named)?;
+        let (accounts, written) = all(app, writer, command.with_hashes).await?;
+        let file = written.into_inner().map_err(|error| named(error.into_error()))?;
+        file.publish().map_err(named)?;
+        say(&format!("{accounts} accounts are in {}\n", path.display()))
+    })
+    .await
 }
 
 /// The entry in the audit trail stands before the first account leaves.
-async fn open(config: &Config, command: &Export) -> Result<std::sync::Arc<App>, Box<dyn std::error::Error>> {
-    let (app, sql) = open_app(config).await?;
-    if sql.is_none() {
-        return Err("a database in memory holds no accounts: set DATABASE_URL".into());
-    }
+async fn record(app: &App, command: &Export) -> Result<(), Failure> {
     let act = if command.with_hashes { Action::ExportHashes } else { Action::Export };
-    app.audit.record(Actor::Operator, act, "users export", &Origin::default()).await?;
-    Ok(app)
+    app.audit.record(Actor::Operator, act, "users export", &Origin::default()).await
 }
 
 async fn all<W: Write>(

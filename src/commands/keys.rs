@@ -1,15 +1,14 @@
 //! `portcullis keys`.
 
-use std::io::{self, IsTerminal, Write};
-
 use clap::{Args, Subcommand};
-use portcullis::{Config, open_app, open_store};
+use portcullis::{Config, open_store};
 use portcullis_domain::App;
 use portcullis_domain::audit::Actor;
 use portcullis_domain::origin::Origin;
 use portcullis_domain::tokens::{KeySchedule, RevokeKeyError, RevokedKey, Rotated};
 use serde_json::{Value, json};
 
+use super::operate::{may_go_on, on_app_of_any_keys};
 use super::{Json, Outcome, misused, runtime, say};
 
 #[derive(Subcommand)]
@@ -46,26 +45,20 @@ pub(super) struct Revoke {
 pub(super) fn keys(config: &Config, command: Keys) -> Outcome {
     match command {
         Keys::List(Json { json }) => runtime(1)?.block_on(list(config, json)),
-        Keys::Rotate(Json { json }) => on_app(config, async |app| rotate(app, json).await),
+        Keys::Rotate(Json { json }) => on_keys(config, async |app| rotate(app, json).await),
         Keys::Revoke(Revoke { kid, yes, json: Json { json } }) => {
-            if !yes && !may_go_on(&kid)? {
+            let what = format!("Every token that {kid:?} has signed is refused at once, and this cannot be undone.");
+            if !yes && !may_go_on(&what)? {
                 return Ok(misused("nothing was revoked"));
             }
-            on_app(config, async |app| revoke(app, &kid, json).await)
+            on_keys(config, async |app| revoke(app, &kid, json).await)
         }
     }
 }
 
-fn on_app(config: &Config, work: impl AsyncFnOnce(&App) -> Outcome) -> Outcome {
-    runtime(1)?.block_on(async {
-        let (app, sql) = open_app(config).await?;
-        let Some(sql) = sql else {
-            return Err("a database in memory has no keys of its own: set DATABASE_URL".into());
-        };
-        let outcome = work(&app).await;
-        sql.close().await;
-        outcome
-    })
+/// Keys are rotated and revoked also where the master key is a new one.
+fn on_keys(config: &Config, work: impl AsyncFnOnce(&App) -> Outcome) -> Outcome {
+    runtime(1)?.block_on(on_app_of_any_keys(config, "has no keys of its own", work))
 }
 
 async fn list(config: &Config, json: bool) -> Outcome {
@@ -139,17 +132,4 @@ fn described(key: &Rotated) -> Value {
     json!({
         "kid": key.kid, "algorithm": key.algorithm.as_str(), "activates_at": key.activates_at, "made": key.made,
     })
-}
-
-/// Asks whoever sits at the terminal. A script that names the key means it.
-fn may_go_on(kid: &str) -> io::Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Ok(true);
-    }
-    let mut err = io::stderr().lock();
-    write!(err, "Every token that {kid:?} has signed is refused at once, and this cannot be undone. Go on? [y/N] ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use portcullis::config::{self, Sources};
+use portcullis::config::{self, ConfigError, Sources};
 use portcullis::{Config, asyncapi, openapi};
 
 use access::AccessCommand;
@@ -72,7 +72,7 @@ struct SettingFlags {
     /// Address of the public listener.
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = SETTINGS)]
     host: Option<String>,
-    /// error, warn, info, debug or trace.
+    /// error, warn, info, debug, trace or off, or a list like warn,portcullis_http=debug.
     #[arg(long, global = true, value_name = "LEVEL", help_heading = SETTINGS)]
     log_level: Option<String>,
 }
@@ -161,32 +161,45 @@ impl SettingFlags {
     }
 }
 
+impl Command {
+    /// Whether an embedded database that is not there is made: in a wrong folder all others would leave an empty one.
+    const fn makes_a_database(&self) -> bool {
+        matches!(self, Self::Serve | Self::Dev | Self::Migrate(Migrate::Up(_)))
+    }
+}
+
 pub(crate) fn run(cli: Cli) -> Outcome {
     let sources = cli.settings.sources();
+    let is_made = cli.command.makes_a_database();
+    let load = || -> Result<Config, ConfigError> {
+        let mut config = Config::load(&sources)?;
+        config.database.is_made = is_made;
+        Ok(config)
+    };
     match cli.command {
-        Command::Serve => serve::serve(Config::load(&sources)?, false),
-        Command::Dev => serve::serve(Config::load(&sources)?, true),
-        Command::Migrate(command) => migrate::migrate(&Config::load(&sources)?, &command),
-        Command::Keys(command) => keys::keys(&Config::load(&sources)?, command),
-        Command::Clients(command) => clients::clients(&Config::load(&sources)?, &command),
-        Command::Webhooks(command) => webhooks::webhooks(&Config::load(&sources)?, &command),
-        Command::Users(command) => users::users(&Config::load(&sources)?, command),
-        Command::Admin(command) => admin::admin(&Config::load(&sources)?, &command),
-        Command::Roles(command) => roles::roles(&Config::load(&sources)?, &command),
-        Command::Permissions(Json { json }) => roles::permissions(&Config::load(&sources)?, json),
-        Command::Access(command) => access::access(&Config::load(&sources)?, &command),
-        Command::ApiKeys(command) => api_keys::api_keys(&Config::load(&sources)?, &command),
-        Command::Stats(Json { json }) => stats::stats(&Config::load(&sources)?, json),
-        Command::Audit(AuditCommand::Tail(tail)) => audit::tail(&Config::load(&sources)?, &tail),
+        Command::Serve => serve::serve(load()?, false),
+        Command::Dev => serve::serve(load()?, true),
+        Command::Migrate(command) => migrate::migrate(&load()?, &command),
+        Command::Keys(command) => keys::keys(&load()?, command),
+        Command::Clients(command) => clients::clients(&load()?, &command),
+        Command::Webhooks(command) => webhooks::webhooks(&load()?, &command),
+        Command::Users(command) => users::users(&load()?, command),
+        Command::Admin(command) => admin::admin(&load()?, &command),
+        Command::Roles(command) => roles::roles(&load()?, &command),
+        Command::Permissions(Json { json }) => roles::permissions(&load()?, json),
+        Command::Access(command) => access::access(&load()?, &command),
+        Command::ApiKeys(command) => api_keys::api_keys(&load()?, &command),
+        Command::Stats(Json { json }) => stats::stats(&load()?, json),
+        Command::Audit(AuditCommand::Tail(tail)) => audit::tail(&load()?, &tail),
         Command::Config(ConfigCommand::Check) => {
-            Config::load(&sources)?;
+            load()?;
             say("the configuration is fine\n")
         }
         Command::Config(ConfigCommand::Print(Json { json })) => say(&config::print(&sources, json)?),
         Command::Config(ConfigCommand::Template) => say(&config::template()),
-        Command::Openapi => say(&format!("{}\n", openapi(&Config::load(&sources)?))),
-        Command::Asyncapi => say(&format!("{}\n", asyncapi(&Config::load(&sources)?))),
-        Command::Healthcheck => healthcheck::healthcheck(&Config::load(&sources)?),
+        Command::Openapi => say(&format!("{}\n", openapi(&load()?))),
+        Command::Asyncapi => say(&format!("{}\n", asyncapi(&load()?))),
+        Command::Healthcheck => healthcheck::healthcheck(&load()?),
     }
 }
 

@@ -17,21 +17,32 @@ use crate::exchange::json_line;
 /// The most bytes of standard input that can be a password.
 const LONGEST_INPUT: u64 = 4_096;
 
-/// Does `work` with the use cases over the database that the configuration names.
+/// Does `work` with the use cases over the database that the configuration names, if its signing keys can be opened.
 pub(super) fn on_app(config: &Config, work: impl AsyncFnOnce(&App) -> Outcome) -> Outcome {
-    runtime(1)?.block_on(async {
-        let (app, sql) = open_app(config).await?;
-        let Some(sql) = sql else {
-            return Err("a database in memory holds nothing that a command could work on: set DATABASE_URL".into());
-        };
+    let lack = "holds nothing that a command could work on";
+    runtime(1)?.block_on(on_app_of_any_keys(config, lack, async |app| {
         // Links and keys that are bound to another master key than the service's would never work.
-        let outcome = match app.tokens.open_keys(&[]).await {
-            Ok(()) => work(&app).await,
+        match app.tokens.open_keys(&[]).await {
+            Ok(()) => work(app).await,
             Err(error) => Err(StartError::from(error).into()),
-        };
-        sql.close().await;
-        outcome
-    })
+        }
+    }))
+}
+
+/// As `on_app`, also where the signing keys cannot be opened: for work that binds nothing to the master key. `lack`: what
+/// a database in memory "has no" or "holds no".
+pub(super) async fn on_app_of_any_keys(
+    config: &Config,
+    lack: &str,
+    work: impl AsyncFnOnce(&App) -> Outcome,
+) -> Outcome {
+    let (app, sql) = open_app(config).await?;
+    let Some(sql) = sql else {
+        return Err(format!("a database in memory {lack}: set DATABASE_URL").into());
+    };
+    let outcome = work(&app).await;
+    sql.close().await;
+    outcome
 }
 
 /// Where the operator's acts come from: nowhere that a network knows.

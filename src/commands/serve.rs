@@ -9,16 +9,17 @@ use super::{Outcome, runtime, say};
 
 /// Serves until it is told to stop.
 pub(super) fn serve(config: Config, dev: bool) -> Outcome {
-    telemetry::start_log(&config.log)?;
+    telemetry::start_log(&config.log);
     // Only the first installation counts, and this is the first.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     runtime(config.server.threads)?.block_on(async move {
         let signal = shutdown()?;
-        if config.tokens.issuer.is_none() && !dev {
-            tracing::warn!("tokens.issuer is not set: tokens name http://localhost as their issuer");
-        }
+        let is_issuer_unset = config.tokens.issuer.is_none() && !dev;
         let service = build(config).await?;
         let issuer = service.issuer().to_owned();
+        if is_issuer_unset {
+            tracing::warn!("tokens.issuer is not set: tokens name {issuer} as their issuer");
+        }
         let setup = if dev { service.setup_link().await? } else { None };
         let running = service.start().await?;
         if dev {

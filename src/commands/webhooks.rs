@@ -11,6 +11,7 @@ use portcullis_domain::App;
 use portcullis_domain::audit::Actor;
 use portcullis_domain::ids::WebhookId;
 use portcullis_domain::origin::Origin;
+use portcullis_domain::secret::LONGEST_OVERLAP;
 use portcullis_domain::webhooks::{
     CreateWebhook, RotateWebhookSecret, TestWebhookError, UpdateWebhook, Webhook, WebhookStatus, WebhookUrl,
 };
@@ -19,8 +20,6 @@ use serde_json::{Value, json};
 use super::{Json, Outcome, runtime, say};
 use crate::exchange::{json_line, printable};
 
-/// The longest time for which two secrets of a webhook sign.
-const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
 /// How much is shown of why nothing is sent.
 const WHY_MAX: usize = 1_000;
 

@@ -65,7 +65,11 @@ pub(super) const KNOBS: &[Knob] = &[
         "Origins besides our own whose pages may call with cookies, for instance https://app.example.com, separated by \
          commas (CORS, CSRF).",
     ),
-    knob("server.drain_timeout", "20s", "How long running requests may take after SIGTERM."),
+    knob(
+        "server.drain_timeout",
+        "20s",
+        "How long running requests may take after SIGTERM, 0s to 20s: the process ends within 30 s.",
+    ),
     knob("server.access_log", "false", "Whether each request is logged at level info."),
     optional("server.threads", "Threads that serve requests; as many as cores when absent."),
     knob("management.host", "127.0.0.1", "Address of the management listener (metrics and health)."),
@@ -77,7 +81,7 @@ pub(super) const KNOBS: &[Knob] = &[
         default: Some("sqlite://data/portcullis.db"),
         doc: "sqlite://PATH, postgres://USER:PASSWORD@HOST:PORT/NAME, or memory: (nothing is kept).",
     },
-    knob("database.max_connections", "16", "Connections to PostgreSQL, or readers of SQLite, at most."),
+    knob("database.max_connections", "16", "Connections to PostgreSQL at most; on SQLite it changes nothing."),
     knob("database.acquire_timeout", "3s", "How long a request waits for a connection before it is answered 503."),
     secret("redis.url", "REDIS_URL", "redis:// or rediss:// URL; absent: limits are counted by each replica alone."),
     knob("redis.prefix", "portcullis", "What the names of all keys in Redis begin with."),
@@ -91,7 +95,7 @@ pub(super) const KNOBS: &[Knob] = &[
     optional("tokens.issuer", "Public URL of this service (`iss`); http://localhost:PORT when absent."),
     knob("tokens.audience", "portcullis", "Whom access tokens are for (`aud`)."),
     knob("tokens.scope", "account", "Scope of the tokens that a login gives, separated by spaces."),
-    knob("tokens.access_ttl", "15m", "How long an access token lives, 10s to 24h."),
+    knob("tokens.access_ttl", "15m", "How long an access token lives, 1s to 24h."),
     knob(
         "tokens.roles",
         "false",
@@ -179,7 +183,12 @@ pub(super) const KNOBS: &[Knob] = &[
         "A webhook that an event could not be delivered to for so long is disabled, 1m to 30d.",
     ),
     knob("log.format", "auto", "json, text, or auto: text on a terminal, json elsewhere."),
-    knob("log.level", "info", "error, warn, info, debug, trace, or pairs like warn,portcullis_http=debug."),
+    knob(
+        "log.level",
+        "info",
+        "error, warn, info, debug, trace or off, or a list like warn,portcullis_http=debug; a target that no list names \
+         logs at warn.",
+    ),
 ];
 
 impl Knob {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::ConfigError;
 use super::knobs::{self, KNOBS, Knob};
+use super::{ConfigError, environment};
 
 /// A value and where it stands.
 #[derive(Clone)]
@@ -41,57 +41,11 @@ impl Sources {
         if let Some(path) = &self.file {
             read_file(path, &mut values)?;
         }
-        self.read_flask_names(&mut values);
-        self.read_environment(&mut values)?;
+        environment::read(&self.environment, &mut values)?;
         for (key, text, flag) in &self.flags {
             values.insert(*key, Value { text: text.clone(), origin: (*flag).to_owned() });
         }
         Ok(values)
-    }
-
-    fn read_environment(&self, values: &mut BTreeMap<&'static str, Value>) -> Result<(), ConfigError> {
-        for name in self.environment.keys().filter(|name| name.starts_with("PORTCULLIS__")) {
-            let key = name.trim_start_matches("PORTCULLIS__").to_lowercase().replace("__", ".");
-            let key =
-                key.strip_suffix("_file").filter(|key| knobs::find(key).is_some_and(|k| k.secret)).unwrap_or(&key);
-            if knobs::find(key).is_none() {
-                return Err(unknown(name, key, |knob| knob.env()));
-            }
-        }
-        for knob in KNOBS {
-            for name in [Some(knob.env()), knob.short.map(str::to_owned)].into_iter().flatten() {
-                if let Some(text) = self.environment.get(&name).filter(|text| !text.is_empty() || knob.may_be_empty()) {
-                    values.insert(knob.key, Value { text: text.clone(), origin: name.clone() });
-                }
-                let file_name = format!("{name}_FILE");
-                if let Some(path) = self.environment.get(&file_name).filter(|path| knob.secret && !path.is_empty()) {
-                    if self.environment.get(&name).is_some_and(|text| !text.is_empty()) {
-                        return Err(ConfigError::new(knob.key, &file_name, format!("{name} is set too: remove one")));
-                    }
-                    let text = std::fs::read_to_string(path).map_err(|error| {
-                        ConfigError::new(knob.key, &file_name, format!("the file {path} cannot be read: {error}"))
-                    })?;
-                    values.insert(
-                        knob.key,
-                        Value { text: text.trim().to_owned(), origin: format!("{file_name} ({path})") },
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The names that the Flask services used.
-    fn read_flask_names(&self, values: &mut BTreeMap<&'static str, Value>) {
-        let set = |name: &str| self.environment.get(name).filter(|text| !text.is_empty());
-        if let Some(host) = set("RABBITMQ_HOST") {
-            let port = set("RABBITMQ_PORT").map_or("5672", String::as_str);
-            let text = format!("amqp://guest:guest@{host}:{port}/%2f");
-            values.insert("events.amqp_url", Value { text, origin: "RABBITMQ_HOST".to_owned() });
-        }
-        if let Some(queue) = set("RABBITMQ_QUEUE") {
-            values.insert("events.queue", Value { text: queue.clone(), origin: "RABBITMQ_QUEUE".to_owned() });
-        }
     }
 }
 
@@ -139,11 +93,16 @@ fn scalar(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn unknown(origin: &str, key: &str, shown: impl Fn(&Knob) -> String) -> ConfigError {
-    let nearest = KNOBS.iter().max_by(|a, b| {
-        let near = |knob: &Knob| strsim::jaro_winkler(knob.key, key);
-        near(a).total_cmp(&near(b))
-    });
+/// There is no such setting; `shown` says how the nearest one is called where this one stands.
+pub(super) fn unknown(origin: &str, key: &str, shown: impl Fn(&Knob) -> String) -> ConfigError {
+    let wanted = key.to_lowercase();
+    let near = |knob: &Knob| {
+        let last = knob.key.rsplit('.').next().unwrap_or_default();
+        let names = [knob.key, last, knob.short.unwrap_or_default(), &knob.env()].map(str::to_lowercase);
+        names.iter().map(|name| strsim::jaro_winkler(name, &wanted)).fold(0.0, f64::max)
+    };
+    // Of several that are as near, the first in the table.
+    let nearest = KNOBS.iter().rev().max_by(|a, b| near(a).total_cmp(&near(b)));
     let hint = nearest.map_or_else(String::new, |knob| format!("; did you mean {}?", shown(knob)));
     ConfigError::new(key, origin, format!("there is no such setting{hint}"))
 }

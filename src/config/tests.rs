@@ -146,8 +146,11 @@ fn the_names_of_the_flask_services_work() {
     let config = Config::load(&sources).unwrap();
     assert_eq!(config.events.amqp_url.unwrap().expose(), "amqp://guest:guest@mq.internal:5673/%2f");
     assert_eq!(config.events.queue.as_deref(), Some("users"));
-    let both = environment(&[("RABBITMQ_HOST", "old"), ("AMQP_URL", "amqp://new/%2f")]);
-    assert_eq!(Config::load(&both).unwrap().events.amqp_url.unwrap().expose(), "amqp://new/%2f");
+    // What Kubernetes tells of a service with the name rabbitmq is no port.
+    let linked = environment(&[("RABBITMQ_HOST", "rabbitmq"), ("RABBITMQ_PORT", "tcp://10.0.0.7:5672")]);
+    let url = Config::load(&linked).unwrap().events.amqp_url.unwrap();
+    assert_eq!(url.expose(), "amqp://guest:guest@rabbitmq:5672/%2f");
+    assert!(Config::load(&environment(&[("RABBITMQ_PORT", "tcp://10.0.0.7:5672")])).is_ok());
 }
 
 #[test]

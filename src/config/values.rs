@@ -10,7 +10,7 @@ use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::secret::SecretString;
 
 use super::layers::Value;
-use super::{Access, Config, ConfigError, knobs, read_roles};
+use super::{Access, Config, ConfigError, NOT_SET, addresses, knobs, read_roles};
 
 /// The values found, with typed access; what nobody set has its default.
 pub(super) struct Values(BTreeMap<&'static str, Value>);
@@ -32,8 +32,13 @@ impl Values {
     }
 
     fn error(&self, key: &'static str, problem: String) -> ConfigError {
-        let origin = self.find(key).map_or_else(|| "not set".to_owned(), |value| value.origin);
+        let origin = self.find(key).map_or_else(|| NOT_SET.to_owned(), |value| value.origin);
         ConfigError::new(key, &origin, problem)
+    }
+
+    /// Where each value stands that somebody set.
+    pub(super) fn origins(&self) -> BTreeMap<&'static str, String> {
+        self.0.iter().map(|(key, value)| (*key, value.origin.clone())).collect()
     }
 
     pub(super) fn parse<T>(
@@ -118,22 +123,54 @@ impl Values {
     }
 
     pub(super) fn amqp_url(&self) -> Result<Option<SecretString>, ConfigError> {
-        if !self.0.contains_key("events.amqp_url") {
-            return Ok(None);
-        }
-        self.parse("events.amqp_url", "a URL that begins with amqp:// or amqps://", |text| {
-            (text.starts_with("amqp://") || text.starts_with("amqps://"))
-                .then(|| Some(SecretString::new(text.to_owned())))
-        })
+        let form = "amqp://user:password@host:5672/vhost or amqps://…";
+        self.url("events.amqp_url", form, addresses::amqp)
     }
 
     pub(super) fn redis_url(&self) -> Result<Option<SecretString>, ConfigError> {
-        if !self.0.contains_key("redis.url") {
-            return Ok(None);
-        }
-        self.parse("redis.url", "a URL that begins with redis:// or rediss://", |text| {
-            (text.starts_with("redis://") || text.starts_with("rediss://"))
-                .then(|| Some(SecretString::new(text.to_owned())))
+        self.url("redis.url", "redis://user:password@host:6379/0 or rediss://…", addresses::redis)
+    }
+
+    fn url(
+        &self,
+        key: &'static str,
+        form: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Option<SecretString>, ConfigError> {
+        let Some(value) = self.0.get(key) else { return Ok(None) };
+        let text = value.text.trim();
+        check(text).map_err(|why| {
+            let form = format!("it has the form {form}, with special characters of names and passwords as %XX");
+            self.error(key, format!("this is not valid: {why}; {form}"))
+        })?;
+        Ok(Some(SecretString::new(text.to_owned())))
+    }
+
+    /// The name of an exchange or a queue that is to be declared.
+    pub(super) fn declarable(&self, key: &'static str) -> Result<String, ConfigError> {
+        self.parse(key, "1 to 255 bytes without control characters, and not begin with amq.", |text| {
+            let fine = (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
+            (fine && !text.starts_with("amq.")).then(|| text.to_owned())
+        })
+    }
+
+    pub(super) fn queue(&self) -> Result<Option<String>, ConfigError> {
+        if self.text("events.queue").is_empty() { Ok(None) } else { self.declarable("events.queue").map(Some) }
+    }
+
+    pub(super) fn redis_prefix(&self) -> Result<String, ConfigError> {
+        self.parse("redis.prefix", "1 to 64 letters, digits, dots, underscores, hyphens or colons", |text| {
+            let fine = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':'));
+            (fine && (1..=64).contains(&text.len())).then(|| text.to_owned())
+        })
+    }
+
+    /// How long requests may take after the signal to stop: what follows them has to be done within 30 s, too.
+    pub(super) fn drain_timeout(&self) -> Result<Duration, ConfigError> {
+        let want = "a duration like 500ms or 10s, from 0s to 20s: the process ends within 30 s of SIGTERM, as those who \
+                    stop it expect, and the outbox is emptied in what is left";
+        self.parse("server.drain_timeout", want, |text| {
+            read_duration(text).filter(|duration| *duration <= Duration::from_secs(20))
         })
     }
 
@@ -163,7 +200,7 @@ impl Values {
         })
     }
 
-    pub(super) fn origins(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
+    pub(super) fn allowed_origins(&self, key: &'static str) -> Result<Vec<String>, ConfigError> {
         let want = "origins like https://app.example.com, without path or wildcard, separated by commas";
         self.parse(key, want, |text| {
             listed(text)

@@ -42,6 +42,22 @@ async fn a_role_is_created_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_description_that_is_taken_away_is_none() {
+    let house = House::new().await;
+    let admin = house.admin("root-1").await;
+    let body = json!({ "name": "support", "description": "Helps", "permissions": ["users:read"] });
+    house.send(admin.post(ROLES, body)).await.is(StatusCode::CREATED);
+    let path = format!("{ROLES}/support");
+    let changed = house.send(admin.patch(&path, "*", json!({ "description": null }))).await.is(StatusCode::OK).json();
+    assert_eq!((&changed["description"], &changed["permissions"]), (&json!(""), &json!(["users:read"])), "RFC 7396 §2");
+    for (member, value) in [("description", json!(1)), ("permissions", Value::Null)] {
+        let refused = house.send(admin.patch(&path, "*", json!({ member: value }))).await;
+        let refused = refused.is(StatusCode::UNPROCESSABLE_ENTITY).violations();
+        assert_eq!(refused, [format!("/{member} wrong-type")]);
+    }
+}
+
+#[tokio::test]
 async fn what_is_built_in_stays() {
     let house = House::new().await;
     let admin = house.admin("root-1").await;

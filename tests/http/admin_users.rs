@@ -1,6 +1,7 @@
 //! Accounts, for those in charge of them: opening, changing, writing out.
 
 use poem::http::StatusCode;
+use portcullis_domain::access::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Ask, House, ISSUER, OTHER_PASSWORD, PASSWORD};
@@ -96,11 +97,19 @@ async fn everything_that_is_wrong_with_a_new_account_is_said_at_once() {
     ] {
         assert_eq!(house.send(admin.post(USERS, body)).await.is(StatusCode::CONFLICT).problem(), code);
     }
-    for roles in [json!(["nothing-such"]), json!(["user"])] {
+    for (roles, expected) in [
+        (json!(["nothing-such"]), "/roles/0 unknown"),
+        (json!(["admin", "nothing-such"]), "/roles/1 unknown"),
+        (json!(["admin", "user"]), "/roles/1 unsupported"),
+    ] {
         let body = json!({ "email": "new@example.com", "roles": roles });
         let answer = house.send(admin.post(USERS, body)).await.is(StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(answer.violations(), ["/roles unsupported"]);
+        assert_eq!(answer.violations(), [expected]);
     }
+    let many: Vec<_> = (0..=Role::PER_ACCOUNT_MAX).map(|number| format!("role-{number}")).collect();
+    let body = json!({ "email": "new@example.com", "roles": many });
+    let answer = house.send(admin.post(USERS, body)).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.violations(), ["/roles too-long"]);
 }
 
 #[tokio::test]

@@ -45,8 +45,9 @@ pub(crate) const CALLERS: [Who; 12] = [
     Who::FullKey,
     Who::BareClient,
     Who::FullClient,
-    Who::Looking,
+    // Before whoever looks on: that ends with a session of who looks.
     Who::Gone,
+    Who::Looking,
     Who::GoneKey,
 ];
 

@@ -80,6 +80,20 @@ fn says_nothing(answer: &Answer, what: &str) {
     }
 }
 
+/// A preflight that lets any page read, and no more: never with credentials.
+#[track_caller]
+fn is_for_everybody(answer: &Answer, what: &str) {
+    for (name, expected) in [
+        ("access-control-allow-origin", Some("*")),
+        ("access-control-allow-methods", Some("GET, HEAD")),
+        ("access-control-allow-headers", Some("If-None-Match")),
+        ("access-control-max-age", Some("600")),
+        ("access-control-allow-credentials", None),
+    ] {
+        assert_eq!(answer.header(name), expected, "{what}: {name}");
+    }
+}
+
 fn varies(answer: &Answer) -> bool {
     let lines = answer.headers.get_all("vary").iter();
     lines.flat_map(|line| line.to_str().unwrap().split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin"))
@@ -97,7 +111,11 @@ async fn a050_b49_no_trick_makes_an_origin_an_allowed_one_on_any_route() {
             says_nothing(&answer, &what);
             assert!(varies(&answer) || is_public(path), "{what}");
             let answer = house.send(preflight(path, origin, method)).await.is(StatusCode::NO_CONTENT);
-            says_nothing(&answer, &what);
+            if is_public(path) {
+                is_for_everybody(&answer, &what);
+            } else {
+                says_nothing(&answer, &what);
+            }
             assert!(varies(&answer), "{what}");
         }
         says_nothing(&house.send(Ask::get("/nothing").header("origin", origin)).await, origin);
@@ -135,6 +153,7 @@ async fn a_preflight_of_an_allowed_page_is_told_what_it_may_send() {
             "x-device-token",
             "x-api-key",
             "if-match",
+            "if-none-match",
             "traceparent",
         ] {
             assert!(allowed.split(", ").any(|known| known == name), "{name}");
@@ -178,6 +197,34 @@ async fn an_allowed_page_reads_answers_and_refusals_alike() {
         }
         // Whoever asks without an origin may be a cache: its answer must not be given to a page.
         assert!(varies(&house.send(ask).await));
+    }
+}
+
+#[tokio::test]
+async fn any_page_may_ask_whether_what_is_for_everybody_has_changed() {
+    let (open, listed) = (House::new().await, house().await);
+    for path in [
+        "/.well-known/jwks.json",
+        "/.well-known/paserk.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/asyncapi.json",
+        "/schemas/portcullis.user.registered.v1.json",
+    ] {
+        for house in [&open, &listed] {
+            let asked = Ask::new(Method::OPTIONS, path)
+                .header("origin", "https://anybody.example")
+                .header("access-control-request-method", "GET")
+                .header("access-control-request-headers", "if-none-match");
+            is_for_everybody(&house.send(asked).await.is(StatusCode::NO_CONTENT), path);
+            let tag = house.send(Ask::get(path)).await.is(StatusCode::OK).header("etag").unwrap().to_owned();
+            let again = Ask::get(path).header("origin", "https://anybody.example").header("if-none-match", &tag);
+            let again = house.send(again).await.is(StatusCode::NOT_MODIFIED);
+            assert_eq!(again.header("access-control-allow-origin"), Some("*"), "{path}");
+        }
+    }
+    for path in ["/openapi.json", "/docs", "/api/v1/me", "/livez"] {
+        says_nothing(&open.send(preflight(path, "https://anybody.example", &Method::GET)).await, path);
     }
 }
 

@@ -21,10 +21,13 @@ async fn scene() -> (House, Member, Member) {
             house.send(member.post("/api/v1/me/api-keys", json!({ "name": name }))).await.is(StatusCode::CREATED);
         }
     }
+    for client in ["orders", "stock"] {
+        house.client(client, "stock:read").await;
+    }
     (house, admin, ada)
 }
 
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 15] = [
     "/api/v1/me/sessions?limit=1",
     "/api/v1/me/api-keys?limit=1",
     "/api/v1/me/api-keys?limit=1&live=true",
@@ -35,6 +38,9 @@ const LISTS: [&str; 12] = [
     "/api/v1/users?limit=1&sort=-email",
     "/api/v1/users?limit=1&status=active",
     "/api/v1/users?limit=1&created_from=2000-01-01T00:00:00Z",
+    "/api/v1/roles?limit=1",
+    "/api/v1/permissions?limit=1",
+    "/api/v1/clients?limit=1",
     "/api/v1/audit?limit=1",
     "/api/v1/audit?limit=1&action=session.login",
 ];
@@ -68,6 +74,17 @@ async fn b10_a_cursor_of_somebody_elses_list_is_refused() {
         house.send(ada.get(&format!("{path}&cursor={cursor}"))).await.is(StatusCode::OK);
         house.send(admin.get(&format!("{path}&cursor={cursor}"))).await.is(StatusCode::BAD_REQUEST);
     }
+}
+
+#[tokio::test]
+async fn b10_a_cursor_of_the_roles_of_another_account_is_refused() {
+    let (house, admin, ada) = scene().await;
+    house.grant(&ada, "admin").await;
+    let path = |of: &Member| format!("{}/roles?limit=1", of.path());
+    let cursor = first_cursor(&house, &admin, &path(&ada)).await;
+    let rest = house.send(admin.get(&format!("{}&cursor={cursor}", path(&ada)))).await.is(StatusCode::OK).json();
+    assert_eq!(rest, json!({ "items": ["user"], "next_cursor": null }));
+    house.send(admin.get(&format!("{}&cursor={cursor}", path(&admin)))).await.is(StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

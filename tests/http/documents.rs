@@ -38,7 +38,9 @@ async fn every_operation_is_described() {
             assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
             assert!(response["headers"]["X-Request-Id"].is_object(), "{method} {path} {status}");
         }
-        assert_eq!(operation.get("requestBody").is_some(), operation["responses"].get("415").is_some(), "{path}");
+        // What takes no body refuses one that it cannot read.
+        let is_read = operation["responses"].get("415").is_some();
+        assert_eq!(method != "get", is_read, "{method} {path}");
     }
     let count = ids.len();
     ids.sort();

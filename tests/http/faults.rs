@@ -11,6 +11,7 @@ use portcullis_memory::{MemoryStore, SeededRandomness};
 use serde_json::json;
 
 use crate::harness::{Answer, Ask, CLIENT, House, PASSWORD, Plan};
+use crate::logs::Log;
 use crate::staff::Member;
 
 /// What the log may know and a client must not.
@@ -152,6 +153,24 @@ async fn every_answer_is(fault: u8, status: StatusCode, code: &str, error: &str)
 #[tokio::test]
 async fn a_store_that_is_away_is_503_with_retry_after() {
     every_answer_is(AWAY, StatusCode::SERVICE_UNAVAILABLE, "unavailable", "temporarily_unavailable").await;
+}
+
+#[tokio::test]
+async fn an_outage_is_one_line_in_the_log_and_not_one_a_request() {
+    let (house, store) = house().await;
+    let admin = house.admin("root-1").await;
+    let (log, _guard) = Log::listen(tracing::Level::INFO);
+    store.set(AWAY);
+    for _ in 0..50 {
+        house.send(admin.get("/api/v1/users")).await.is(StatusCode::SERVICE_UNAVAILABLE);
+        let introspect = Ask::post("/oauth2/introspect").basic(CLIENT).form(&format!("token={}", admin.tokens.refresh));
+        house.send(introspect).await.is(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let warnings = log.warnings();
+    let [line] = warnings.as_slice() else { panic!("one line: {warnings:?}") };
+    assert_eq!(line["message"], "requests fail for want of a part of the service");
+    assert!(line["cause"].as_str().unwrap().contains(INSIDE), "what is missing: {line}");
+    assert!(line["id"].is_string(), "which request was the first");
 }
 
 #[tokio::test]

@@ -161,6 +161,10 @@ impl RateLimiter for Broken {
             _ => self.0.take(key, quota).await,
         }
     }
+
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), LimiterError> {
+        self.0.give_back(key, quota).await
+    }
 }
 
 #[tokio::test]

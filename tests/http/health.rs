@@ -1,7 +1,7 @@
 //! Is the service alive, and can it serve?
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use poem::http::{Method, StatusCode};
@@ -10,6 +10,7 @@ use portcullis_http::{Check, Health};
 use serde_json::json;
 
 use crate::harness::{Answer, Ask, House, Plan};
+use crate::logs::Log;
 
 fn check(name: &'static str, required: bool, outcome: Result<(), &'static str>) -> Check {
     let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
@@ -85,6 +86,35 @@ async fn probes_are_not_passed_on_to_the_database() {
     tokio::time::sleep(Duration::from_millis(1100)).await;
     house.send(Ask::get("/readyz")).await.is(StatusCode::OK);
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_outage_of_a_part_is_told_when_it_begins_and_when_it_is_over() {
+    let away = Arc::new(AtomicBool::new(true));
+    let switch = away.clone();
+    let probe = move || -> futures_util::future::BoxFuture<'static, Result<(), String>> {
+        let away = switch.load(Ordering::SeqCst);
+        Box::pin(async move { if away { Err("192.0.2.7:5432 refused".to_owned()) } else { Ok(()) } })
+    };
+    let checks = vec![
+        check("broker", false, Err("away for good")),
+        Check { name: "database", required: true, probe: Arc::new(probe) },
+    ];
+    let house = house(checks).await;
+    let (log, _guard) = Log::listen(tracing::Level::INFO);
+    for is_away in [true, true, false, false, true] {
+        away.store(is_away, Ordering::SeqCst);
+        let status = if is_away { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        house.send(Ask::get("/readyz")).await.is(status);
+        tokio::time::sleep(Duration::from_millis(1_010)).await;
+    }
+    let told: Vec<_> = log.warnings().iter().map(|line| (line["check"].clone(), line["message"].clone())).collect();
+    let (failed, good) = (json!("a health check failed"), json!("a health check that failed is good again"));
+    let (broker, database) = (json!("broker"), json!("database"));
+    let expected =
+        [(broker, failed.clone()), (database.clone(), failed.clone()), (database.clone(), good), (database, failed)];
+    assert_eq!(told, expected);
+    assert_eq!(log.warnings()[1]["error"], "192.0.2.7:5432 refused", "what is missing");
 }
 
 async fn manage(endpoint: &impl Endpoint, method: Method, path: &str) -> Answer {

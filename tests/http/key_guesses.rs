@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use poem::http::{Method, StatusCode};
 use portcullis_domain::ports::limits::Quota;
 use portcullis_domain::ports::store::{Store, StoreError, Tx};
 use portcullis_http::{HttpSettings, Quotas};
 use portcullis_memory::{MemoryStore, SeededRandomness};
+use serde_json::json;
 
 use crate::access::{by_key, key_of};
 use crate::api_keys::crc32;
@@ -41,6 +43,10 @@ impl Store for Asked {
 }
 
 impl Asked {
+    fn new() -> Self {
+        Self { inner: MemoryStore::new(Arc::new(SeededRandomness::new(1))), times: AtomicUsize::new(0) }
+    }
+
     fn times(&self) -> usize {
         self.times.swap(0, Ordering::SeqCst)
     }
@@ -48,14 +54,16 @@ impl Asked {
 
 /// A house where somebody may guess five times in a minute.
 async fn house() -> (House, Arc<Asked>) {
-    let inner = MemoryStore::new(Arc::new(SeededRandomness::new(1)));
-    let store = Arc::new(Asked { inner, times: AtomicUsize::new(0) });
-    let five = Quota { burst: 5, period: Duration::from_secs(60) };
+    let store = Arc::new(Asked::new());
+    (house_on(&store, Quota { burst: 5, period: Duration::from_secs(60) }).await, store)
+}
+
+/// A house on this store that knows nobody yet.
+async fn house_on(store: &Arc<Asked>, guesses: Quota) -> House {
     let adjust = move |settings: &mut HttpSettings| {
-        settings.quotas = Quotas { login: Some(five), ..Quotas::default() };
+        settings.quotas = Quotas { login: Some(guesses), ..Quotas::default() };
     };
-    let plan = Plan { store: Some(store.clone()), adjust: Box::new(adjust), ..Plan::default() };
-    (House::build(plan).await, store)
+    House::build(Plan { store: Some(store.clone()), adjust: Box::new(adjust), ..Plan::default() }).await
 }
 
 /// A key that nobody has, of the right form.
@@ -151,4 +159,61 @@ async fn a_guess_at_the_secret_of_a_known_key_is_a_guess() {
     }
     assert_eq!(store.times(), 5);
     assert_eq!(status(&house, GUESSER, by_key(Method::GET, VERIFY, &key)).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn after_a_restart_a_gateway_with_a_thousand_good_keys_is_served_at_once() {
+    let (store, usual) = (Arc::new(Asked::new()), Quota { burst: 300, period: Duration::from_secs(150) });
+    let before = house_on(&store, usual).await;
+    let mut keys = Vec::new();
+    for number in 0..10 {
+        let owner = before.member(&format!("member-{number}")).await;
+        for _ in 0..100 {
+            keys.push(key_of(&before, &owner, &[]).await);
+        }
+    }
+    let after = house_on(&store, usual).await;
+    for (number, keys) in keys.chunks(100).enumerate() {
+        let path = if number % 2 == 0 { VERIFY } else { RIGHTS };
+        let asked = keys.iter().map(|key| after.send_from(GUESSER, by_key(Method::GET, path, key)));
+        for answer in join_all(asked).await {
+            assert!(answer.status.is_success(), "{number}: {}", answer.status);
+            assert_eq!(answer.header("ratelimit"), None, "what is given back is not told of");
+        }
+    }
+    for number in 0..310 {
+        let refused = after.send_from(GUESSER, by_key(Method::GET, VERIFY, &guess(number))).await;
+        let code = if number < 300 { "unauthenticated" } else { "rate-limited" };
+        assert_eq!(refused.problem(), code, "all that was taken for good keys was given back, and no more: {number}");
+    }
+}
+
+#[tokio::test]
+async fn good_keys_among_parallel_guesses_let_no_more_guesses_through() {
+    let (house, _) = house().await;
+    let ada = house.member("ada").await;
+    let mut keys = Vec::new();
+    for _ in 0..50 {
+        keys.push(key_of(&house, &ada, &[]).await);
+    }
+    let asked = (0..200).map(|number| {
+        let key = if number % 4 == 0 { keys[number / 4].clone() } else { guess(number) };
+        house.send_from(GUESSER, by_key(Method::GET, VERIFY, &key))
+    });
+    let answers = join_all(asked).await;
+    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!(with(StatusCode::UNAUTHORIZED), 5);
+    assert_eq!(with(StatusCode::NO_CONTENT) + with(StatusCode::TOO_MANY_REQUESTS), 195);
+}
+
+#[tokio::test]
+async fn a_good_key_from_the_wrong_place_is_no_guess() {
+    let (house, _) = house().await;
+    let ada = house.member("ada").await;
+    for _ in 0..20 {
+        let body = json!({ "name": "a key", "permissions": [], "networks": ["198.51.100.0/24"] });
+        let made = house.send(ada.post("/api/v1/me/api-keys", body)).await.is(StatusCode::CREATED).json();
+        let ask = by_key(Method::GET, VERIFY, made["key"].as_str().unwrap());
+        assert_eq!(house.send_from(GUESSER, ask).await.problem(), "address-not-allowed");
+    }
 }

@@ -23,7 +23,7 @@ async fn late(house: &House, ask: Ask, meanwhile: Option<Ask>) -> Answer {
             let done = endpoint.answer(ask.into_request()).await;
             assert!(done.status().is_success(), "{}", done.status());
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
         body.into_bytes().await.map_err(std::io::Error::other)
     };
     request.set_body(Body::from_bytes_stream(stream::once(arrives)));

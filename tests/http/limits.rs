@@ -40,6 +40,10 @@ impl RateLimiter for Noted {
             _ => self.inner.take(key, quota).await,
         }
     }
+
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), LimiterError> {
+        self.inner.give_back(key, quota).await
+    }
 }
 
 impl Noted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::http::{Method, StatusCode};
 use portcullis_domain::accounts::{LoginName, Password};
 use portcullis_domain::origin::Origin;
-use portcullis_domain::sessions::LogIn;
+use portcullis_domain::sessions::{ClientRefresh, LogIn, Refresh};
 use portcullis_domain::tokens::Scope;
 use serde_json::json;
 
@@ -140,7 +140,12 @@ async fn a079_a_client_cannot_end_the_sessions_of_another() {
         revoke(&house, FIRST_PARTY, token).await;
         assert!(house.accepts(access).await);
     }
-    house.refresh(refresh).await.is(StatusCode::OK);
+    // Nor does whoever names no client go on with it.
+    house.refresh(refresh).await.is(StatusCode::UNAUTHORIZED);
+    assert!(house.accepts(access).await, "nothing was used, and nothing ends");
+    let by = Some(ClientRefresh { client_id: "another".to_owned(), scope: None });
+    let cmd = Refresh { token: pair.refresh_token.clone(), by, origin: Origin::default() };
+    house.app.sessions.refresh(cmd).await.unwrap();
 }
 
 #[tokio::test]
@@ -184,7 +189,8 @@ async fn a075_a_failed_authentication_is_invalid_client() {
         ] {
             let answer = house.send(Ask::post(path).form(form)).await;
             refused(&answer, StatusCode::UNAUTHORIZED, "invalid_client");
-            assert_eq!(answer.header("www-authenticate"), None, "{form}");
+            let challenge = "Basic realm=\"oauth2\", charset=\"UTF-8\"";
+            assert_eq!(answer.header("www-authenticate"), Some(challenge), "{form}: RFC 9110 §15.5.2");
         }
     }
 }

@@ -126,7 +126,11 @@ async fn a107_b10_a_cursor_that_was_not_given_and_a_wait_that_cannot_be_are_refu
         let answer = poll(&house, &format!("?{query}")).await;
         assert_eq!(answer.is(StatusCode::BAD_REQUEST).problem(), "invalid-parameter", "{query}");
     }
-    poll(&house, &format!("?cursor={cursor}&wait=0&unknown=1")).await.is(StatusCode::OK);
+    let unknown = poll(&house, &format!("?cursor={cursor}&wait=0&after=1")).await.is(StatusCode::BAD_REQUEST).json();
+    assert_eq!(
+        (&unknown["errors"][0]["parameter"], &unknown["errors"][0]["code"]),
+        (&json!("after"), &json!("unknown-parameter"))
+    );
 }
 
 #[tokio::test]

@@ -315,6 +315,11 @@ async fn what_cannot_be_done_is_said_with_the_exit_code_of_its_kind() {
         assert!(told.err.contains(complaint) && told.out.is_empty(), "{arguments:?}: {told:?}");
         assert!(!told.err.contains('\u{1b}'), "{told:?}");
     }
+    let names: Vec<_> = (0..101).map(|number| format!("--role=role-{number}")).collect();
+    let mut many = vec!["admin", "create-user", "--email", "x@example.com"];
+    many.extend(names.iter().map(String::as_str));
+    let told = call(&settings, &many).expect(1);
+    assert!(told.err.contains("too many roles: an account has at most 100"), "{told:?}");
     let weak = Person { password: "password".to_owned(), ..Person::new() };
     create(&settings, &weak, &[]).expect(1);
     let short = Person { password: "short".to_owned(), ..Person::new() };

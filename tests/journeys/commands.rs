@@ -29,6 +29,9 @@ fn said_json(settings: &Settings, arguments: &[&str]) -> Value {
 async fn the_schema_can_be_brought_up_to_date_by_hand() {
     for place in [Place::sqlite(), Place::postgres().await] {
         let settings = Settings::on(&place);
+        if let Some(file) = place.file() {
+            std::fs::write(file, "").expect("the folder can be written");
+        }
         let before = said_json(&settings, &["migrate", "status", "--json"]);
         let pending = |status: &Value| {
             status.as_array().expect("a list").iter().filter(|row| row["applied"] == Value::Bool(false)).count()
@@ -112,4 +115,41 @@ fn a_mistyped_setting_is_refused_with_the_nearest_known_one() {
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     assert!(complaint.contains("REUSE_GRACE") && complaint.contains("10s"), "{complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_on_a_database_leaves_its_log_written_back_and_says_what_memory_lacks() {
+    let place = Place::sqlite();
+    let settings = Settings::on(&place);
+    let service = settings.start().await;
+    Api::at(&service.url).join(&Person::new()).await;
+    service.stop().await;
+    let log = place.file().expect("a file").with_extension("db-wal");
+    let memory = settings.clone().with("DATABASE_URL", "memory:");
+    for (arguments, lack) in [
+        (&["audit", "tail"][..], "has no audit trail"),
+        (&["users", "export"], "holds no accounts"),
+        (&["keys", "rotate"], "has no keys of its own"),
+        (&["users", "list"], "holds nothing that a command could work on"),
+    ] {
+        said(&settings, arguments);
+        assert!(!log.exists(), "{arguments:?}");
+        let refused = run(&memory, arguments);
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success(), "{arguments:?}");
+        assert!(why.contains(&format!("a database in memory {lack}: set DATABASE_URL")), "{why}");
+    }
+    assert!(!run(&settings, &["users", "export", "/dev/full"]).status.success());
+    assert!(!log.exists(), "also when it breaks off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_binds_nothing_to_the_master_key_goes_without_it() {
+    let place = Place::sqlite();
+    let settings = Settings::on(&place);
+    settings.start().await.stop().await;
+    let another = settings.with("SECRET_KEY", "another-master-key-than-that-of-the-service");
+    said(&another, &["audit", "tail"]);
+    said(&another, &["users", "export"]);
+    assert!(!run(&another, &["users", "list"]).status.success());
 }

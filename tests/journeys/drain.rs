@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use crate::api::{Api, Person, Tokens};
 use crate::broker::Broker;
 use crate::place::Place;
+use crate::proxy::Proxy;
 use crate::service::Settings;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,4 +87,32 @@ async fn sigterm_does_not_wait_for_idle_connections() {
     service.terminate();
     let status = service.ended_within(Duration::from_secs(30)).await.expect("it ends within 30 s of SIGTERM");
     assert!(status.success(), "{status}: {}", service.log());
+}
+
+/// Neither a round of the relay, nor housekeeping, nor the store's farewell is waited for beyond its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_does_not_wait_for_a_database_that_says_nothing() {
+    let place = Place::postgres().await;
+    let mut url = url::Url::parse(&place.url()).expect("a URL");
+    let host = (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(5432));
+    let target = tokio::net::lookup_host(host).await.expect("the host of PostgreSQL").next().expect("an address");
+    let line = Proxy::to(target).await;
+    url.set_host(Some("127.0.0.1")).expect("a host");
+    url.set_port(Some(line.port())).expect("a port");
+    let settings =
+        Settings::on(&place).with("DATABASE_URL", url.as_str()).with("PORTCULLIS__SERVER__DRAIN_TIMEOUT", "2s");
+    let mut service = settings.start().await;
+    let api = Api::at(&service.url);
+    let who = Person::new();
+    api.register(&who).await.expect(201);
+    line.silence();
+    let stuck = tokio::spawn(async move { api.login(&who.email, &who.password).await });
+    // The relay and the other loops run into the silence.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    service.terminate();
+    // The drain, what follows it, and some time for a busy machine.
+    let status = service.ended_within(Duration::from_secs(2 + 9 + 4)).await.expect("it ends in time");
+    assert!(status.success(), "{status}: {}", service.log());
+    assert!(service.log().contains("could not be emptied in time"), "and says what was not done: {}", service.log());
+    stuck.abort();
 }

@@ -49,6 +49,7 @@ mod service;
 mod services_script;
 mod settle;
 mod slow_reader;
+mod start;
 mod story;
 mod surroundings;
 mod tokens;

@@ -26,7 +26,10 @@ SETTINGS = {
 def portcullis(program="portcullis", **settings):
     """Gives the URL of a service; `settings` are names of the environment."""
     process = subprocess.Popen(
-        [program, "serve"], env={**SETTINGS, **settings}, stdout=subprocess.PIPE, text=True
+        [program, "serve"],
+        env={"PATH": os.environ["PATH"], **SETTINGS, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         lines = (json.loads(line) for line in process.stdout)

@@ -119,6 +119,7 @@ fn delivery(number: u64) -> Delivery {
         event,
         traceparent: None,
         attempts: 1,
+        refusals: 0,
     }
 }
 

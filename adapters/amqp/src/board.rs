@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::cause::{Cause, Kind};
@@ -13,8 +12,6 @@ use crate::message::Message;
 /// One publish on its way to the session.
 pub(crate) struct Order {
     pub(crate) message: Message,
-    /// The caller does not wait longer.
-    pub(crate) deadline: Instant,
     pub(crate) reply: Reply,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use portcullis_domain::ports::delivery::{Delivery, EventPublisher, PublishError};
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use crate::board::{Board, Link, Order, State};
 use crate::message::Message;
@@ -74,16 +74,15 @@ impl AmqpPublisher {
 impl EventPublisher for AmqpPublisher {
     async fn publish(&self, delivery: &Delivery) -> Result<(), PublishError> {
         let link = self.link()?;
-        let deadline = Instant::now() + self.plan.confirm_timeout;
+        let patience = self.plan.patience();
         let message = Message::new(delivery, &self.plan.source)?;
         let (reply, answer) = oneshot::channel();
         let confirmed = async {
-            link.send(Order { message, deadline, reply }).await.map_err(|_| self.lost())?;
+            link.send(Order { message, reply }).await.map_err(|_| self.lost())?;
             answer.await.map_err(|_| self.lost())?
         };
-        timeout_at(deadline, confirmed).await.unwrap_or_else(|_| {
-            let waited = self.plan.confirm_timeout.as_millis();
-            Err(PublishError::Unavailable(format!("no confirm within {waited} ms")))
+        timeout(patience, confirmed).await.unwrap_or_else(|_| {
+            Err(PublishError::Unavailable(format!("no confirm within {} ms", patience.as_millis())))
         })
     }
 

@@ -125,14 +125,15 @@ impl<'a> Service<'a> {
     }
 
     async fn publish(&mut self, order: Order) -> Result<(), Cause> {
-        let Order { message, deadline, reply } = order;
+        let Order { message, reply } = order;
         if reply.is_closed() {
             return Ok(()); // the caller has given up, and will come again
         }
         if self.doubtful && !self.proven {
             self.board.unproven(self.link.clone());
         }
-        self.in_flight.add(message.id, deadline, reply);
+        // From here on the broker has it to confirm: the time before that was ours.
+        self.in_flight.add(message.id, Instant::now() + self.plan.confirm_timeout, reply);
         let arguments = BasicPublishArguments {
             exchange: self.plan.exchange.clone(),
             routing_key: message.routing_key.to_owned(),

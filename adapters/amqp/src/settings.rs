@@ -10,7 +10,7 @@ use crate::address::Address;
 /// The longest a name may be in AMQP 0-9-1 (a short string, in bytes).
 const MAX_NAME: usize = 255;
 /// The publisher port promises an answer within this time.
-const MAX_CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_PUBLISH: Duration = Duration::from_secs(10);
 
 /// How to reach RabbitMQ and what to declare there.
 #[derive(Clone, Debug)]
@@ -25,7 +25,8 @@ pub struct AmqpSettings {
     pub queue: Option<String>,
     /// The CloudEvents `source`: the issuer URL.
     pub source: String,
-    /// How long a publish may wait for its confirm, more than 0 and at most 10 s.
+    /// How long the broker may take to confirm a publish once it was sent, more than 0 and at most 10 s. A caller waits for
+    /// twice as long at most, its turn included, and never for more than 10 s.
     pub confirm_timeout: Duration,
     /// What the broker's overview calls this connection, at most 255 bytes.
     pub connection_name: String,
@@ -86,11 +87,18 @@ impl TryFrom<AmqpSettings> for Plan {
         if Url::parse(&source).is_err() {
             return Err(AmqpConfigError::Source);
         }
-        if confirm_timeout.is_zero() || confirm_timeout > MAX_CONFIRM_TIMEOUT {
+        if confirm_timeout.is_zero() || confirm_timeout > LONGEST_PUBLISH {
             return Err(AmqpConfigError::ConfirmTimeout);
         }
         let address = Address::parse(url.expose())?;
         Ok(Self { address, exchange, queue, source, confirm_timeout, connection_name })
+    }
+}
+
+impl Plan {
+    /// How long a caller waits: for its turn to be sent, and then for the confirm.
+    pub(crate) fn patience(&self) -> Duration {
+        self.confirm_timeout.saturating_mul(2).min(LONGEST_PUBLISH)
     }
 }
 
@@ -114,4 +122,24 @@ pub(crate) fn name(what: &'static str, text: &str) -> Result<(), AmqpConfigError
         return Ok(());
     };
     Err(AmqpConfigError::Name { what, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_waits_for_twice_the_confirm_timeout_and_never_longer_than_the_port_promises() {
+        for (confirm_timeout, patience) in [(1, 2), (5, 10), (6, 10), (10, 10)] {
+            let plan = Plan::try_from(AmqpSettings {
+                url: "amqp://user:secret@127.0.0.1:1/v".to_owned().into(),
+                exchange: "events".to_owned(),
+                queue: None,
+                source: "https://auth.example".to_owned(),
+                confirm_timeout: Duration::from_secs(confirm_timeout),
+                connection_name: "test".to_owned(),
+            });
+            assert_eq!(plan.expect("they are valid").patience(), Duration::from_secs(patience));
+        }
+    }
 }

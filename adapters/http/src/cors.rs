@@ -12,13 +12,17 @@ const TRUE: HeaderValue = HeaderValue::from_static("true");
 /// What a page may send.
 const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, X-CSRF-TOKEN, X-XSRF-TOKEN, X-Request-Id, X-Device-Token, X-API-Key, If-Match, \
-     traceparent",
+     If-None-Match, traceparent",
 );
 /// What a page may read.
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static(
     "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, X-Refresh-Outcome, X-Device-Token, Location, ETag, \
      WWW-Authenticate",
 );
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+/// What a page of any origin may do with what is for everybody.
+const OPEN_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+const OPEN_HEADERS: HeaderValue = HeaderValue::from_static("If-None-Match");
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const VARY_PREFLIGHT: HeaderValue =
     HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
@@ -54,6 +58,17 @@ impl Cors {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    }
+
+    /// Completes the answer to `OPTIONS` for a page of any other origin, where the answers are for everybody: never with
+    /// credentials.
+    pub(crate) fn allow_everybody(response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, OPEN_METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, OPEN_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        headers.append(header::VARY, VARY_PREFLIGHT);
     }
 
     /// Completes any answer; `origin` is the allowed one that asks. An answer that is for everybody stays as it is.

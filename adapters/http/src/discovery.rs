@@ -5,7 +5,6 @@
 use std::sync::{Arc, LazyLock};
 
 use poem::endpoint::make_sync;
-use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::documents::DOCS;
@@ -31,7 +30,7 @@ pub(crate) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
     for path in paths {
         let settings = settings.clone();
         let document = LazyLock::new(move || document(&settings).to_string());
-        routes.add(Method::GET, path, make_sync(move |request| serve(&request, document.clone())));
+        routes.add_for_everybody(path, make_sync(move |request| serve(&request, document.clone())));
     }
 }
 

@@ -49,7 +49,36 @@ pub struct Health {
 
 /// What the checks said.
 struct Report {
-    outcomes: Vec<(&'static str, bool, Result<(), String>)>,
+    outcomes: Vec<Outcome>,
+}
+
+/// What one of them said.
+struct Outcome {
+    name: &'static str,
+    required: bool,
+    found: Result<(), String>,
+    /// Since when it fails, if it does.
+    failing_since: Option<Instant>,
+}
+
+impl Outcome {
+    fn new(check: &Check, found: Result<(), String>, before: Option<&Self>, now: Instant) -> Self {
+        let since = before.and_then(|before| before.failing_since).unwrap_or(now);
+        let failing_since = found.is_err().then_some(since);
+        Self { name: check.name, required: check.required, found, failing_since }
+    }
+
+    /// An outage is told twice: when it begins and when it is over.
+    fn tell(&self, before: Option<&Self>) {
+        match (before.and_then(|before| before.failing_since), &self.found) {
+            (None, Err(error)) => tracing::warn!(check = self.name, error, "a health check failed"),
+            (Some(since), Ok(())) => {
+                let seconds = since.elapsed().as_secs();
+                tracing::warn!(check = self.name, seconds, "a health check that failed is good again");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Health {
@@ -74,7 +103,7 @@ impl Health {
     pub(crate) async fn ready(&self, verbose: bool, details: bool) -> Response {
         let report = self.report().await;
         let draining = *self.draining.borrow();
-        let failed = |required| report.outcomes.iter().any(|(_, r, outcome)| *r == required && outcome.is_err());
+        let failed = |required| report.outcomes.iter().any(|one| one.required == required && one.found.is_err());
         let (status, word) = match (draining, failed(true), failed(false)) {
             (true, _, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
             (_, true, _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -98,25 +127,27 @@ impl Health {
         {
             return report.clone();
         }
-        let outcomes = self.checks.iter().map(|check| async {
-            let outcome = tokio::time::timeout(PROBE_TIMEOUT, (check.probe)()).await;
-            (check.name, check.required, outcome.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+        let found = join_all(self.checks.iter().map(|check| async {
+            let found = tokio::time::timeout(PROBE_TIMEOUT, (check.probe)()).await;
+            found.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        }));
+        let (found, now) = (found.await, Instant::now());
+        let outcomes = self.checks.iter().zip(found).enumerate().map(|(index, (check, found))| {
+            let before = last.as_ref().and_then(|(_, report)| report.outcomes.get(index));
+            let outcome = Outcome::new(check, found, before, now);
+            outcome.tell(before);
+            outcome
         });
-        let report = Arc::new(Report { outcomes: join_all(outcomes).await });
-        for (name, _, outcome) in &report.outcomes {
-            if let Err(error) = outcome {
-                tracing::warn!(check = name, error, "a health check failed");
-            }
-        }
-        *last = Some((Instant::now(), report.clone()));
+        let report = Arc::new(Report { outcomes: outcomes.collect() });
+        *last = Some((now, report.clone()));
         report
     }
 }
 
-fn described((name, required, outcome): &(&'static str, bool, Result<(), String>), details: bool) -> Value {
+fn described(Outcome { name, required, found, .. }: &Outcome, details: bool) -> Value {
     let mut check =
-        json!({ "name": name, "required": required, "status": if outcome.is_ok() { "ok" } else { "failed" } });
-    if let (Err(error), true) = (outcome, details) {
+        json!({ "name": name, "required": required, "status": if found.is_ok() { "ok" } else { "failed" } });
+    if let (Err(error), true) = (found, details) {
         check["error"] = error.as_str().into();
     }
     check

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use serde_json::{Value, json};
 
@@ -26,10 +26,10 @@ const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>) {
     let shared = state.clone();
     let jwks = make_sync(move |request| serve(&request, shared.app.tokens.published_keys().jwks));
-    routes.add(Method::GET, JWKS, jwks);
+    routes.add_for_everybody(JWKS, jwks);
     let shared = state.clone();
     let paserk = make_sync(move |request| serve(&request, shared.app.tokens.published_keys().paserk));
-    routes.add(Method::GET, PASERK, paserk);
+    routes.add_for_everybody(PASERK, paserk);
 }
 
 /// A document that everybody may read and keep for a while.

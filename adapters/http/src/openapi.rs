@@ -145,9 +145,8 @@ fn complete(operation: &mut Value) {
             let described: Vec<String> = codes.iter().filter_map(titled).collect();
             response["description"] = described.join(" ").into();
         }
-        let is_problem = response.pointer("/content/application~1problem+json").is_some();
         let more = match status.as_str() {
-            "401" if is_problem => Some("WWW-Authenticate"),
+            "401" => Some("WWW-Authenticate"),
             "429" | "503" => Some("Retry-After"),
             _ => None,
         };

@@ -10,14 +10,16 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use portcullis_domain::ports::security::Mac;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::problem::{Code, Place, Problem, Reason, Violation};
 use crate::routes::Matched;
+use crate::schema::Documented;
 
 /// How many items a page has when nobody says.
 const DEFAULT_LIMIT: u32 = 50;
 /// How many items a page has at most.
-const MAX_LIMIT: u32 = 200;
+pub(crate) const MAX_LIMIT: u32 = 200;
 
 /// The most unknown parameters that one answer lists, and the longest name that is repeated.
 const UNKNOWN_LISTED: usize = 16;
@@ -148,6 +150,49 @@ impl<'a> List<'a> {
     }
 }
 
+/// A page of a set that is small enough to be read in whole: what comes after the cursor, in the order of `key`.
+pub(crate) fn cut<T, K: Ord + Serialize + DeserializeOwned>(
+    mut items: Vec<T>,
+    key: impl Fn(&T) -> K,
+    list: &List<'_>,
+    limit: &Limit,
+    cursor: &Cursor,
+) -> Result<Paged<Vec<T>>, Problem> {
+    if let Some(after) = cursor.read::<K>(list)? {
+        items.retain(|item| key(item) > after);
+    }
+    items.sort_by_cached_key(&key);
+    let limit = usize::try_from(limit.0).unwrap_or(usize::MAX);
+    let is_last = items.len() <= limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| !is_last);
+    let next_cursor = last.map(|last| list.cursor(&key(last))).transpose()?;
+    Ok(Paged { list: items, next_cursor })
+}
+
+/// What a page lists, and where the next one begins.
+#[derive(Serialize)]
+pub(crate) struct Paged<L> {
+    #[serde(flatten)]
+    list: L,
+    next_cursor: Option<String>,
+}
+
+impl<L> Paged<L> {
+    /// The same page, its list told otherwise.
+    pub(crate) fn map<M>(self, told: impl FnOnce(L) -> M) -> Paged<M> {
+        Paged { list: told(self.list), next_cursor: self.next_cursor }
+    }
+}
+
+impl<L: Documented> Documented for Paged<L> {
+    const NAME: &'static str = L::NAME;
+
+    fn schema() -> Value {
+        L::schema()
+    }
+}
+
 fn read_limit(text: &str) -> Result<u32, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
@@ -241,6 +286,26 @@ mod tests {
         for broken in ["", "x", "%27", "AAAA", &good[1..], &format!("{good}="), &format!("{good}AAAA"), &long] {
             assert!(read(broken, &list).is_err(), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_set_that_is_read_in_whole_is_told_in_pages_whatever_order_it_came_in() {
+        let mac = Folded(1);
+        let list = List::new("things", &mac);
+        let (mut cursor, mut told) = (Cursor(None), Vec::new());
+        loop {
+            let things = ["d", "a", "c", "e", "b"].map(str::to_owned).to_vec();
+            let page = cut(things, Clone::clone, &list, &Limit(2), &cursor).expect("a page");
+            assert!((1..=2).contains(&page.list.len()));
+            told.extend(page.list);
+            match page.next_cursor {
+                Some(next) => cursor = Cursor(Some(next)),
+                None => break,
+            }
+        }
+        assert_eq!(told, ["a", "b", "c", "d", "e"]);
+        let all = cut(vec![2, 1], |thing| *thing, &list, &Limit(2), &Cursor(None)).expect("a page");
+        assert_eq!((all.list, all.next_cursor), (vec![1, 2], None));
     }
 
     #[test]

@@ -45,7 +45,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) fn add_routes(routes: &mut Routes, state: &Arc<State>, health: &Arc<Health>) {
     let (state, health, places) = (state.clone(), health.clone(), Places::default());
     let feed = make(move |request| answer(state.clone(), health.clone(), places.clone(), request));
-    routes.add(Method::GET, REVOCATIONS, feed);
+    routes.add_asked(Method::GET, REVOCATIONS, &["cursor", "wait"], feed);
 }
 
 async fn answer(state: Arc<State>, health: Arc<Health>, places: Places, request: Request) -> Result<Response, Problem> {

@@ -21,6 +21,8 @@ pub(crate) struct Route {
     operations: Vec<Operation>,
     /// The value of `Allow` (RFC 9110 §10.2.1).
     pub(crate) allow: HeaderValue,
+    /// Whether pages of every origin may read its answers.
+    pub(crate) is_for_everybody: bool,
 }
 
 /// One method of one path.
@@ -142,6 +144,27 @@ impl Routes {
         self.add_boxed(method, pattern, Documented::default(), endpoint.map_to_response().boxed());
     }
 
+    /// The same for an operation whose query may have these parameters and no others.
+    pub(crate) fn add_asked<E: Endpoint + 'static>(
+        &mut self,
+        method: Method,
+        pattern: &str,
+        query: &[&str],
+        endpoint: E,
+    ) {
+        let query = query.iter().map(|&name| name.to_owned()).collect();
+        let documented = Documented { id: None, query: Some(query) };
+        self.add_boxed(method, pattern, documented, endpoint.map_to_response().boxed());
+    }
+
+    /// The same for a document that pages of every origin may read.
+    pub(crate) fn add_for_everybody<E: Endpoint + 'static>(&mut self, pattern: &str, endpoint: E) {
+        self.add(Method::GET, pattern, endpoint);
+        if let Some(route) = self.routes.iter_mut().find(|route| route.pattern == pattern) {
+            route.is_for_everybody = true;
+        }
+    }
+
     /// Adds all operations of a documented API.
     pub(crate) fn add_api<A: OpenApi>(&mut self, api: A) {
         let mut table = HashMap::new();
@@ -173,7 +196,8 @@ impl Routes {
             let index = self.routes.len();
             self.learn(pattern, index);
             let allow = HeaderValue::from_static("OPTIONS");
-            self.routes.push(Route { pattern: pattern.to_owned(), operations: Vec::new(), allow });
+            let (pattern, operations) = (pattern.to_owned(), Vec::new());
+            self.routes.push(Route { pattern, operations, allow, is_for_everybody: false });
             index
         });
         if let Some(route) = self.routes.get_mut(index) {

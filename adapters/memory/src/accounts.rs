@@ -81,6 +81,11 @@ impl UserRepository for Unit {
         .await
     }
 
+    async fn hold(&mut self, id: UserId) -> Result<bool, StoreError> {
+        // It writes nothing but takes the turn.
+        self.change(|view| Ok((view.user(id).is_some(), Changes::default()))).await
+    }
+
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError> {
         self.change(|view| {
             let mut changes = Changes::default();

@@ -27,6 +27,11 @@ fn known_roles(view: &View<'_>, key: &ApiKey) -> Result<Vec<RoleName>, StoreErro
     Ok(key.roles.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
+/// How many keys of an account are live at `now`.
+fn live_of(view: &View<'_>, owner: UserId, now: Timestamp) -> usize {
+    view.api_keys().filter(|(key, _)| key.owner == owner && key.is_live(now)).count()
+}
+
 fn matches(query: &KeyQuery, key: &ApiKey) -> bool {
     query.owner.is_none_or(|owner| key.owner == owner)
         && query.live_at.is_none_or(|now| key.is_live(now))
@@ -40,8 +45,11 @@ fn ended_before(key: &ApiKey, before: Timestamp) -> bool {
 
 #[async_trait]
 impl ApiKeyRepository for Unit {
-    async fn insert(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+    async fn insert(&mut self, key: &ApiKey, most: u32) -> Result<(), StoreError> {
         self.change(|view| {
+            if live_of(view, key.owner, key.created_at) >= usize::try_from(most).unwrap_or(usize::MAX) {
+                return Err(StoreError::Full);
+            }
             if view.api_key(key.id).is_some() {
                 return Err(StoreError::Duplicate(Unique::Id));
             }
@@ -86,13 +94,6 @@ impl ApiKeyRepository for Unit {
             let mut found: Vec<_> = view.api_keys().filter(|(key, _)| matches(query, key)).collect();
             found.sort_unstable_by_key(|(key, _)| std::cmp::Reverse(key.id));
             found.into_iter().take(limit).cloned().collect()
-        })
-    }
-
-    async fn live_of(&mut self, owner: UserId, now: Timestamp) -> Result<u32, StoreError> {
-        self.look(|view| {
-            let live = view.api_keys().filter(|(key, _)| key.owner == owner && key.is_live(now));
-            u32::try_from(live.count()).unwrap_or(u32::MAX)
         })
     }
 

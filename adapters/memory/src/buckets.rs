@@ -3,29 +3,22 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use governor::nanos::Nanos;
-use governor::state::StateStore;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const SHARDS: usize = 64;
 
 /// How many buckets one part holds at most: 262,144 in all, which take 7 to 14 MB.
 const SHARD_LIMIT: usize = 4_096;
 
-/// A key in 128 bits of two hashes with seeds of this process: keys of any length take the same room, and nobody
-/// outside can choose two that meet.
+/// A key with its quota in 128 bits of two hashes with seeds of this process: keys of any length take the same room, and
+/// nobody outside can choose two that meet.
 pub(crate) type Digest = [u64; 2];
 
-/// The buckets of one quota: for each key the instant at which its bucket is full again, since the limiter's start.
-#[derive(Clone)]
-pub(crate) struct Buckets(Arc<Inner>);
-
-struct Inner {
+/// The buckets of all quotas: for each the instant at which it is full again, in nanoseconds since the limiter's start.
+pub(crate) struct Buckets {
     shards: Box<[Mutex<HashMap<Digest, u64>>]>,
     seeds: [RandomState; 2],
-    /// What one permit takes of a bucket, in nanoseconds.
-    interval: u64,
     /// The part to sweep next.
     next: AtomicUsize,
     /// Whether a flood of keys is in the log and not over.
@@ -33,24 +26,44 @@ struct Inner {
 }
 
 impl Buckets {
-    pub(crate) fn new(interval: u64) -> Self {
-        Self(Arc::new(Inner {
+    /// None that is not full.
+    pub(crate) fn new() -> Self {
+        Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             seeds: [RandomState::new(), RandomState::new()],
-            interval,
             next: AtomicUsize::new(0),
             flooded: AtomicBool::new(false),
-        }))
+        }
     }
 
-    pub(crate) fn digest(&self, key: &str) -> Digest {
-        self.0.seeds.each_ref().map(|seed| seed.hash_one(key))
+    /// The bucket of a key and a quota.
+    pub(crate) fn digest(&self, key: &str, burst: u32, period: Duration) -> Digest {
+        self.seeds.each_ref().map(|seed| seed.hash_one((key, burst, period)))
+    }
+
+    /// Tells `change` when a bucket is full, never earlier than `now`, and remembers when it is then by what `change` says.
+    pub(crate) fn update<T>(&self, digest: Digest, now: u64, change: impl FnOnce(u64) -> (u64, T)) -> T {
+        let [half, _] = digest;
+        // The map uses the bits from both ends of its own hash; any bits of this one are good for the choice of a part.
+        let Some(shard) = self.shards.get(half as usize % SHARDS) else { return change(now).1 };
+        let mut full_at = lock(shard);
+        let before = full_at.get(&digest).copied();
+        let (after, outcome) = change(before.unwrap_or(now).max(now));
+        if after <= now {
+            full_at.remove(&digest);
+            return outcome;
+        }
+        if before.is_none() && full_at.len() >= SHARD_LIMIT {
+            self.make_room(&mut full_at, now);
+        }
+        full_at.insert(digest, after);
+        outcome
     }
 
     /// Forgets, in one of the parts, the buckets that were full at `now`; each call takes the next part.
     pub(crate) fn sweep(&self, now: u64) {
-        let number = self.0.next.fetch_add(1, Ordering::Relaxed) % SHARDS;
-        let Some(shard) = self.0.shards.get(number) else { return };
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let Some(shard) = self.shards.get(number) else { return };
         let mut full_at = lock(shard);
         full_at.retain(|_, full_at| *full_at > now);
         if full_at.capacity() > 64 && full_at.len() < full_at.capacity() / 4 {
@@ -58,13 +71,13 @@ impl Buckets {
             full_at.shrink_to(room);
         }
         if full_at.len() < SHARD_LIMIT / 2 {
-            self.0.flooded.store(false, Ordering::Relaxed);
+            self.flooded.store(false, Ordering::Relaxed);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.0.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// Room for one more: first the full buckets go, and when that is not enough, a quarter of the rest, those that are
@@ -84,35 +97,12 @@ impl Buckets {
             at_limit -= usize::from(*full_at == limit && at_limit > 0);
             *full_at > limit || spared
         });
-        if !self.0.flooded.swap(true, Ordering::Relaxed) {
+        if !self.flooded.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 limit = SHARDS * SHARD_LIMIT,
-                "more addresses and clients than the limiter remembers: those that knocked least are forgotten early"
+                "more addresses, clients and keys than the limiter remembers: those that knocked least are forgotten early"
             );
         }
-    }
-}
-
-impl StateStore for Buckets {
-    type Key = Digest;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Digest, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let [half, _] = *key;
-        // The map uses the bits from both ends of its own hash; any bits of this one are good for the choice of a part.
-        let Some(shard) = self.0.shards.get(half as usize % SHARDS) else {
-            return measure(None).map(|(outcome, _)| outcome);
-        };
-        let mut full_at = lock(shard);
-        let before = full_at.get(key).copied();
-        let (outcome, after) = measure(before.map(Nanos::from))?;
-        if before.is_none() && full_at.len() >= SHARD_LIMIT {
-            self.make_room(&mut full_at, after.as_u64().saturating_sub(self.0.interval));
-        }
-        full_at.insert(*key, after.as_u64());
-        Ok(outcome)
     }
 }
 

@@ -1,131 +1,105 @@
 //! The limiter of one process.
 
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use governor::clock::Clock as _;
-use governor::middleware::StateInformationMiddleware;
 use portcullis_domain::ports::ambient::Clock;
 use portcullis_domain::ports::limits::{LimiterError, Permit, Quota, RateLimiter};
 
 use crate::buckets::{Buckets, Digest};
 use crate::steady_clock::SteadyClock;
 
-/// How many quotas have buckets at the same time. Quotas come from settings, so there are a handful.
-const QUOTAS: usize = 32;
-
-/// After so many permits one part of the buckets of one quota is looked through for full ones.
+/// After so many calls one part of the buckets is looked through for full ones.
 const SWEEP_EVERY: usize = 64;
 
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Counts in memory, for this process alone. A bucket belongs to a key and a quota: the same key under another quota
-/// is another bucket. Full buckets are forgotten in passing; of each quota at most 262,144 are remembered, and beyond
-/// that those nearest to being full are forgotten early, with a warning. A clock that is set back refuses nobody.
+/// is another bucket, and there may be any number of quotas. Full buckets are forgotten in passing; at most 262,144 are
+/// remembered in all, and beyond that those nearest to being full are forgotten early, with a warning. A clock that is
+/// set back refuses nobody.
 pub struct MemoryLimiter {
     clock: SteadyClock,
-    rules: RwLock<Vec<Arc<Rule>>>,
-    takes: AtomicUsize,
+    buckets: Buckets,
+    calls: AtomicUsize,
 }
 
-type Governor = governor::RateLimiter<Digest, Buckets, SteadyClock, StateInformationMiddleware>;
-
-/// One quota and its buckets.
-struct Rule {
-    quota: Quota,
-    burst: u32,
-    /// How long one permit takes to come back.
-    interval: Duration,
-    begun: u64,
-    clock: SteadyClock,
-    governor: Governor,
-    buckets: Buckets,
+/// A bucket of a quota, in nanoseconds: as long as it takes to fill.
+#[derive(Clone, Copy)]
+struct Bucket {
+    digest: Digest,
+    /// How long one permit takes to come back, at least 1.
+    interval: u64,
+    /// How long all of them take.
+    capacity: u64,
 }
 
 impl MemoryLimiter {
     /// Without any buckets.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock: SteadyClock::new(clock), rules: RwLock::default(), takes: AtomicUsize::new(0) }
+        Self { clock: SteadyClock::new(clock), buckets: Buckets::new(), calls: AtomicUsize::new(0) }
     }
 
-    fn rule(&self, quota: Quota) -> Arc<Rule> {
-        let known = |rules: &Vec<Arc<Rule>>| rules.iter().find(|rule| rule.quota == quota).cloned();
-        if let Some(rule) = known(&self.rules.read().unwrap_or_else(PoisonError::into_inner)) {
-            return rule;
-        }
-        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
-        known(&rules).unwrap_or_else(|| {
-            if rules.len() >= QUOTAS {
-                rules.remove(0);
-            }
-            let rule = Arc::new(Rule::new(quota, self.clock.clone()));
-            rules.push(rule.clone());
-            rule
-        })
+    fn bucket(&self, key: &str, quota: Quota) -> Bucket {
+        let (burst, period) = (quota.burst.max(1), quota.period.clamp(SHORTEST, LONGEST));
+        let interval = nanos(period / burst).max(1);
+        let digest = self.buckets.digest(key, burst, period);
+        Bucket { digest, interval, capacity: interval * u64::from(burst) }
     }
 
-    /// Now and then forgets full buckets, also those of quotas that nobody asks for any more.
-    fn sweep_sometimes(&self) {
-        let takes = self.takes.fetch_add(1, Ordering::Relaxed);
-        if takes.is_multiple_of(SWEEP_EVERY) {
-            let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(rule) = rules.get(takes / SWEEP_EVERY % rules.len().max(1)) {
-                rule.sweep();
-            }
+    /// The present; now and then full buckets are forgotten.
+    fn now(&self) -> u64 {
+        let now = self.clock.now();
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
+            self.buckets.sweep(now);
         }
+        now
     }
 }
 
-impl Rule {
-    fn new(quota: Quota, clock: SteadyClock) -> Self {
-        let burst = NonZeroU32::new(quota.burst).unwrap_or(NonZeroU32::MIN);
-        let period = quota.period.clamp(SHORTEST, LONGEST);
-        let interval = (period / burst.get()).max(Duration::from_nanos(1));
-        let limits = governor::Quota::with_period(interval)
-            .unwrap_or(governor::Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(burst);
-        let buckets = Buckets::new(u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX));
-        let begun = clock.now().as_u64();
-        let governor = Governor::new(limits, buckets.clone(), clock.clone());
-        Self { quota, burst: burst.get(), interval, begun, clock, governor, buckets }
+impl Bucket {
+    /// What a bucket says that would be full after `debt`, and its debt then.
+    fn take(self, debt: u64) -> (u64, Permit) {
+        let over = (debt + self.interval).saturating_sub(self.capacity);
+        let granted = over == 0;
+        let debt = if granted { debt + self.interval } else { debt };
+        let remaining = self.capacity.saturating_sub(debt) / self.interval;
+        let permit = Permit {
+            granted,
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            reset: whole_micros(debt),
+            retry_after: whole_micros(over),
+        };
+        (debt, permit)
     }
+}
 
-    fn take(&self, key: &str) -> Permit {
-        match self.governor.check_key(&self.buckets.digest(key)) {
-            Ok(left) => {
-                let remaining = left.remaining_burst_capacity();
-                // The fraction of a permit that may have come back already is not told: this is never too early.
-                let reset = whole_micros(self.interval * self.burst.saturating_sub(remaining));
-                Permit { granted: true, remaining, reset, retry_after: Duration::ZERO }
-            }
-            Err(refusal) => {
-                let wait = refusal.wait_time_from(self.clock.now());
-                let reset = whole_micros(wait + self.interval * (self.burst - 1));
-                Permit { granted: false, remaining: 0, reset, retry_after: whole_micros(wait) }
-            }
-        }
-    }
-
-    fn sweep(&self) {
-        self.buckets.sweep(self.clock.now().as_u64().saturating_sub(self.begun));
-    }
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Rounded up to what instants are made of: whoever waits so long has waited long enough.
-fn whole_micros(duration: Duration) -> Duration {
-    let micros = duration.as_nanos().div_ceil(1_000);
-    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+const fn whole_micros(nanos: u64) -> Duration {
+    Duration::from_micros(nanos.div_ceil(1_000))
 }
 
 #[async_trait]
 impl RateLimiter for MemoryLimiter {
     async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
-        self.sweep_sometimes();
-        Ok(self.rule(quota).take(key))
+        let (bucket, now) = (self.bucket(key, quota), self.now());
+        Ok(self.buckets.update(bucket.digest, now, |full_at| {
+            let (debt, permit) = bucket.take(full_at - now);
+            (now + debt, permit)
+        }))
+    }
+
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), LimiterError> {
+        let (bucket, now) = (self.bucket(key, quota), self.now());
+        self.buckets.update(bucket.digest, now, |full_at| (full_at.saturating_sub(bucket.interval), ()));
+        Ok(())
     }
 }
 
@@ -138,7 +112,7 @@ mod tests {
     const LOGIN: Quota = Quota { burst: 300, period: Duration::from_secs(150) };
 
     fn remembered(limiter: &MemoryLimiter) -> usize {
-        limiter.rules.read().unwrap().iter().map(|rule| rule.buckets.len()).sum()
+        limiter.buckets.len()
     }
 
     #[test]
@@ -179,13 +153,26 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_quotas_is_bounded() {
+    fn a_million_quotas_take_bounded_memory_and_whoever_knocked_most_is_still_known() {
         run(async {
             let limiter = MemoryLimiter::new(Arc::new(ManualClock::default()));
-            for burst in 1..=1_000 {
+            while limiter.take("busy", LOGIN).await.unwrap().granted {}
+            for burst in 1_000..1_001_000 {
                 assert!(limiter.take("key", Quota { burst, ..LOGIN }).await.unwrap().granted);
             }
-            assert_eq!(limiter.rules.read().unwrap().len(), QUOTAS);
+            assert!(remembered(&limiter) <= 262_144, "{}", remembered(&limiter));
+            assert!(!limiter.take("busy", LOGIN).await.unwrap().granted, "what was used up stays used up");
+        });
+    }
+
+    #[test]
+    fn a_bucket_that_is_full_by_what_is_given_back_takes_no_room() {
+        run(async {
+            let limiter = MemoryLimiter::new(Arc::new(ManualClock::default()));
+            limiter.take("key", LOGIN).await.unwrap();
+            limiter.give_back("key", LOGIN).await.unwrap();
+            limiter.give_back("another", LOGIN).await.unwrap();
+            assert_eq!(remembered(&limiter), 0);
         });
     }
 

@@ -46,6 +46,7 @@ impl Outbox for MemoryStore {
             let Some(retry) = retries.iter().find(claim) else { continue };
             waiting.leased_until = None;
             waiting.not_before = Some(retry.not_before);
+            waiting.delivery.refusals = retry.refusals;
             waiting.parked = retry.parked;
         }
         Ok(())

@@ -50,8 +50,11 @@ fn taken(
 
 #[async_trait]
 impl RoleRepository for Unit {
-    async fn insert(&mut self, role: &Role) -> Result<(), StoreError> {
+    async fn insert(&mut self, role: &Role, most: usize) -> Result<(), StoreError> {
         self.change(|view| {
+            if view.roles().count() >= most {
+                return Err(StoreError::Full);
+            }
             if view.role(&role.name).is_some() {
                 return Err(StoreError::Duplicate(Unique::Id));
             }

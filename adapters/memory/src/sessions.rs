@@ -198,10 +198,11 @@ impl RevocationRepository for Unit {
         })
     }
 
-    async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn purge(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         self.change(|view| {
             let mut changes = Changes::default();
-            let over = view.revocations().filter(|revocation| revocation.until <= now);
+            let over = view.revocations().filter(|revocation| revocation.until <= now).take(limit);
             changes.revocations.extend(over.map(|revocation| (revocation.grant, None)));
             Ok((changes.revocations.len() as u64, changes))
         })

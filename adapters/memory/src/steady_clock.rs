@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use governor::clock::Clock as GovernorClock;
-use governor::nanos::Nanos;
 use portcullis_domain::Timestamp;
 use portcullis_domain::ports::ambient::Clock;
 
@@ -12,10 +10,7 @@ const END: u64 = u64::MAX / 4;
 
 /// How long the [`Clock`] has been seen going forwards. The time of day may be set back; buckets that filled by it
 /// would then refuse everybody for as long.
-#[derive(Clone)]
-pub(crate) struct SteadyClock(Arc<Inner>);
-
-struct Inner {
+pub(crate) struct SteadyClock {
     clock: Arc<dyn Clock>,
     seen: Mutex<Seen>,
 }
@@ -29,19 +24,16 @@ impl SteadyClock {
     /// Begins at zero.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let seen = Mutex::new(Seen { at: clock.now(), nanos: 0 });
-        Self(Arc::new(Inner { clock, seen }))
+        Self { clock, seen }
     }
-}
 
-impl GovernorClock for SteadyClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.0.clock.now();
+    /// Nanoseconds since its beginning.
+    pub(crate) fn now(&self) -> u64 {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
         let passed = u64::try_from(now.since(seen.at).as_nanos()).unwrap_or(END);
         *seen = Seen { at: now, nanos: seen.nanos.saturating_add(passed).min(END) };
-        seen.nanos.into()
+        seen.nanos
     }
 }
 
@@ -57,11 +49,11 @@ mod tests {
         let wall = Arc::new(ManualClock::default());
         let steady = SteadyClock::new(wall.clone());
         wall.advance(Duration::from_secs(5));
-        assert_eq!(steady.now().as_u64(), 5_000_000_000);
+        assert_eq!(steady.now(), 5_000_000_000);
         wall.set(wall.now().minus(Duration::from_secs(3_600)));
-        assert_eq!(steady.now().as_u64(), 5_000_000_000);
+        assert_eq!(steady.now(), 5_000_000_000);
         wall.advance(Duration::from_secs(2));
-        assert_eq!(steady.now().as_u64(), 7_000_000_000);
+        assert_eq!(steady.now(), 7_000_000_000);
     }
 
     #[test]
@@ -72,8 +64,8 @@ mod tests {
             wall.set(Timestamp::UNIX_EPOCH);
             steady.now();
             wall.advance(Duration::from_secs(200 * 365 * 86_400));
-            assert!(steady.now().as_u64() <= END);
+            assert!(steady.now() <= END);
         }
-        assert_eq!(steady.now().as_u64(), END);
+        assert_eq!(steady.now(), END);
     }
 }

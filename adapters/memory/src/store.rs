@@ -212,7 +212,8 @@ impl Tx for Unit {
                 state.last_sequence += 1;
                 let sequence = state.last_sequence;
                 let subject = event.subject(id);
-                let delivery = Delivery { id, sequence, subject, occurred_at: at, event, traceparent, attempts: 0 };
+                let delivery =
+                    Delivery { id, sequence, subject, occurred_at: at, event, traceparent, attempts: 0, refusals: 0 };
                 for webhook in webhooks {
                     if state.webhooks.contains_key(&webhook) {
                         state.queue.insert((webhook, id), Waiting::new(delivery.clone()));

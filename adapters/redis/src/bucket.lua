@@ -1,4 +1,5 @@
--- Takes a permit out of the bucket KEYS[1] (generic cell rate algorithm): ARGV = burst, period in microseconds.
+-- Takes a permit out of the bucket KEYS[1] (generic cell rate algorithm), or puts one back: ARGV = burst, period in
+-- microseconds, "take" or "give_back".
 -- A bucket is "debt instant": what was taken and not yet back at that instant. A permit costs `period`, a microsecond
 -- gives back `burst`, a bucket holds `burst * period`: whole numbers, so nothing is lost by rounding.
 local burst, period = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -18,8 +19,13 @@ end
 if at > now then at, moved = now, true end -- the clock of the server was set back
 debt = math.max(0, math.min(debt, capacity) - math.min(now - at, period) * burst)
 
-local granted = debt + period <= capacity
-if granted then debt = debt + period end
+local granted = true
+if ARGV[3] == 'give_back' then
+  debt = math.max(0, debt - period)
+else
+  granted = debt + period <= capacity
+  if granted then debt = debt + period end
+end
 if granted or moved or foreign == 1 then
   local lifetime = math.ceil(debt / burst / 1000) + 1000
   redis.call('SET', KEYS[1], string.format('%.0f %.0f', debt, now), 'PX', string.format('%.0f', lifetime))

@@ -12,13 +12,20 @@ use redis::{RedisResult, Script};
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Takes permits out of buckets.
+/// Takes permits out of buckets, and puts them back.
 pub(crate) struct Buckets {
     script: Script,
     prefix: String,
 }
 
-/// What a bucket said.
+/// What is done with a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Take,
+    GiveBack,
+}
+
+/// What a bucket said; one that got a permit back says that this was granted.
 pub(crate) struct Taken {
     pub(crate) permit: Permit,
     /// The key held something that is not a bucket, and was overwritten.
@@ -31,16 +38,22 @@ impl Buckets {
         Self { script: Script::new(include_str!("bucket.lua")), prefix: format!("{prefix}:limit:") }
     }
 
-    /// Takes a permit, in the time of Redis. One round trip; three when Redis does not know the script yet.
-    pub(crate) async fn take(
+    /// Takes a permit or puts it back, in the time of Redis. One round trip; three when Redis does not know the script yet.
+    pub(crate) async fn change(
         &self,
         connection: &mut MultiplexedConnection,
+        verb: Verb,
         key: &str,
         quota: Quota,
     ) -> RedisResult<Taken> {
         let (burst, period) = limits(quota);
+        let verb = match verb {
+            Verb::Take => "take",
+            Verb::GiveBack => "give_back",
+        };
+        let name = self.name(key, quota);
         let (granted, remaining, reset, wait, foreign): (u8, u32, u64, u64, u8) =
-            self.script.key(self.name(key, quota)).arg(burst).arg(period).invoke_async(connection).await?;
+            self.script.key(name).arg(burst).arg(period).arg(verb).invoke_async(connection).await?;
         let permit = Permit {
             granted: granted == 1,
             remaining,
@@ -52,7 +65,7 @@ impl Buckets {
 
     /// Takes a permit of no consequence: shows that Redis runs the script, keeps what it writes and knows the time.
     pub(crate) async fn try_out(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        self.take(connection, "", Quota { burst: 1, period: SHORTEST }).await.map(drop)
+        self.change(connection, Verb::Take, "", Quota { burst: 1, period: SHORTEST }).await.map(drop)
     }
 
     /// The bucket's name in Redis: of one length and of harmless characters for any key, and silent about addresses and

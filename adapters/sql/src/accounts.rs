@@ -15,13 +15,17 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::column::{corrupt, count, instant};
-use crate::entity::{credential, names, session, user};
+use crate::entity::{credential, names, one_time_token, session, user};
 use crate::error::store_error;
+use crate::sessions::words;
 use crate::unit::Unit;
 use crate::{api_keys, attempts, search};
 
 static BY_EMAIL: LazyLock<String> = LazyLock::new(|| look("email_key"));
 static BY_USERNAME: LazyLock<String> = LazyLock::new(|| look("username_key"));
+
+/// Whoever gives the account a session or a password refers to its row, and waits too.
+const HOLD: &str = "SELECT 1 FROM users WHERE id = $1 {lock}";
 
 /// A key that is nobody's stands for a name that shall not be looked for: the index is not entered.
 fn look(key: &str) -> String {
@@ -84,12 +88,22 @@ impl UserRepository for Unit {
         Ok(())
     }
 
+    async fn hold(&mut self, id: UserId) -> Result<bool, StoreError> {
+        let link = self.writing().await?;
+        let hold = link.statement(&words(link.get_database_backend(), HOLD), [(*id.as_uuid()).into()]);
+        let found = link.query_one_raw(hold).await.map_err(store_error)?;
+        self.keep(link);
+        Ok(found.is_some())
+    }
+
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError> {
         let link = self.writing().await?;
         let id = *id.as_uuid();
-        // In the order in which a login locks them, and whoever counts the uses of keys, so that no two wait for each
-        // other. Everything else goes with the account.
+        // In the order in which others lock them, so that no two wait for each other. Everything else goes with the
+        // account.
         credential::Entity::delete_by_id(id).exec(&link).await.map_err(store_error)?;
+        let links = one_time_token::Entity::delete_many().filter(one_time_token::Column::UserId.eq(id));
+        links.exec(&link).await.map_err(store_error)?;
         let sessions = session::Entity::delete_many().filter(session::Column::UserId.eq(id));
         sessions.exec(&link).await.map_err(store_error)?;
         api_keys::delete_of(&link, id).await?;

@@ -1,5 +1,7 @@
 //! From the databases' errors to the domain's: the only place that knows codes and names of constraints.
 
+use std::borrow::Cow;
+
 use portcullis_domain::ports::store::{StoreError, Unique};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use sqlx::error::{DatabaseError, ErrorKind};
@@ -88,6 +90,44 @@ pub(crate) fn is_lost(error: &DbErr) -> bool {
             code.starts_with("08") || matches!(code.as_ref(), "57P01" | "57P02" | "57P03")
         }
         _ => false,
+    }
+}
+
+/// What the database said, in its own words only: its driver adds lines of the server's source.
+pub(crate) fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(refusal) => refusal.message().to_owned(),
+        sqlx::Error::Io(cause) => cause.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// What to do when the server cannot be used.
+pub(crate) fn remedy(error: &sqlx::Error) -> &'static str {
+    let code = match error {
+        sqlx::Error::Database(refusal) => refusal.code().unwrap_or_default(),
+        _ => Cow::Borrowed(""),
+    };
+    match code.as_ref() {
+        "3D000" => "create the database (CREATE DATABASE), or correct its name in DATABASE_URL",
+        "28000" | "28P01" => "correct user and password in DATABASE_URL, and look at pg_hba.conf of the server",
+        "42501" => MISSING_RIGHT,
+        "53300" => "let the server have more connections, or this service fewer (database.max_connections)",
+        _ => "check that it runs and that DATABASE_URL has the right address, user and password",
+    }
+}
+
+const MISSING_RIGHT: &str =
+    "the user of DATABASE_URL needs the rights CONNECT on the database, and USAGE and CREATE on the schema";
+
+/// What the database said to a migration, and what to do about it.
+pub(crate) fn explained(error: &DbErr) -> String {
+    match sqlx_error(error) {
+        Some(cause @ sqlx::Error::Database(refusal)) if refusal.code().as_deref() == Some("42501") => {
+            format!("{}; {MISSING_RIGHT}", said(cause))
+        }
+        Some(cause) => said(cause),
+        None => error.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use portcullis_migration::{Migrator, MigratorTrait};
 use sea_orm::TransactionTrait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, SqliteTransactionMode, Statement, TransactionOptions};
 
-use crate::error::{at, is_no_table};
+use crate::error::{at, explained, is_no_table};
 use crate::store::{Database, Shared, SqlStore};
 
 const APPLIED: &str = "SELECT version FROM seaql_migrations ORDER BY version";
@@ -76,7 +76,7 @@ async fn apply(
     connection: &DatabaseConnection,
     lock: Option<&str>,
 ) -> Result<Vec<String>, MigrateError> {
-    let explain = |error: DbErr| failed(shared, &error.to_string());
+    let explain = |error: DbErr| failed(shared, &explained(&error));
     // On SQLite this is the lock.
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -101,7 +101,7 @@ async fn applied(shared: &Shared, connection: &impl ConnectionTrait) -> Result<V
     let rows = match connection.query_all_raw(query).await {
         Ok(rows) => rows,
         Err(error) if is_no_table(&error) => return Ok(Vec::new()),
-        Err(error) => return Err(failed(shared, &at(&shared.address, error).to_string())),
+        Err(error) => return Err(failed(shared, &explained(&at(&shared.address, error)))),
     };
     let names = rows.iter().map(|row| row.try_get_by_index::<String>(0));
     names.collect::<Result<_, _>>().map_err(|error| failed(shared, &error.to_string()))

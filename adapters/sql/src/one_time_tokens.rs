@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
 use portcullis_domain::access::{OneTimeToken, Purpose};
+use portcullis_domain::audit::Actor;
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::access::OneTimeTokenRepository;
 use portcullis_domain::ports::store::StoreError;
@@ -19,10 +20,11 @@ use crate::sessions::words;
 use crate::unit::Unit;
 
 /// `{whose}` stands for the index that allows one token only: of racing ones the last stays.
-const PUT: &str = "INSERT INTO one_time_tokens (digest, purpose, user_id, user_version, created_at, expires_at) \
-    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT {whose} DO UPDATE SET \
-    digest = excluded.digest, user_version = excluded.user_version, created_at = excluded.created_at, \
-    expires_at = excluded.expires_at";
+const PUT: &str = "INSERT INTO one_time_tokens \
+    (digest, purpose, user_id, user_version, maker_kind, maker_id, created_at, expires_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT {whose} DO UPDATE SET \
+    digest = excluded.digest, user_version = excluded.user_version, maker_kind = excluded.maker_kind, \
+    maker_id = excluded.maker_id, created_at = excluded.created_at, expires_at = excluded.expires_at";
 const OF_USER: &str = "(user_id, purpose) WHERE user_id IS NOT NULL";
 const OF_NOBODY: &str = "(purpose) WHERE user_id IS NULL";
 const LIVE: &str = "WHERE digest = $1 AND purpose = $2 AND expires_at > $3";
@@ -46,6 +48,8 @@ impl OneTimeTokenRepository for Unit {
             token.purpose.as_str().into(),
             token.user.map(|user| *user.as_uuid()).into(),
             token.version.map(i64::from).into(),
+            token.maker.kind().into(),
+            token.maker.id().into(),
             token.created_at.as_unix_micros().into(),
             token.expires_at.as_unix_micros().into(),
         ];
@@ -114,6 +118,8 @@ fn token(row: &QueryResult) -> Result<OneTimeToken, StoreError> {
         purpose: Purpose::parse(&row.purpose).ok_or_else(|| corrupt("one_time_tokens.purpose"))?,
         user: row.user_id.map(UserId::from_uuid),
         version: row.user_version.map(|version| count("one_time_tokens.user_version", version)).transpose()?,
+        maker: Actor::parse(&row.maker_kind, row.maker_id.as_deref())
+            .ok_or_else(|| corrupt("one_time_tokens.maker_kind"))?,
         created_at: instant("one_time_tokens.created_at", row.created_at)?,
         expires_at: instant("one_time_tokens.expires_at", row.expires_at)?,
     })

@@ -17,8 +17,12 @@ use crate::entity::revocation::{ActiveModel, Column, Entity, Model};
 use crate::error::store_error;
 use crate::link::Link;
 use crate::postgres::listen::CHANNEL;
+use crate::sessions::words;
 use crate::unit::Unit;
 
+/// What another unit adds to at this moment is passed by.
+pub(crate) const PURGE: &str = "DELETE FROM revocations WHERE session_id IN \
+    (SELECT session_id FROM revocations WHERE until <= $1 ORDER BY until LIMIT $2 {pass})";
 /// How many rows one statement adds on SQLite, where each is written out.
 const CHUNK: usize = 500;
 
@@ -64,12 +68,13 @@ impl RevocationRepository for Unit {
         Ok(rows)
     }
 
-    async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn purge(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let link = self.writing().await?;
-        let old = Entity::delete_many().filter(Column::Until.lte(now.as_unix_micros()));
-        let gone = old.exec(&link).await.map_err(store_error)?;
+        let values = [now.as_unix_micros().into(), i64::from(limit).into()];
+        let purge = link.statement(&words(link.get_database_backend(), PURGE), values);
+        let gone = link.execute_raw(purge).await.map_err(store_error)?;
         self.keep(link);
-        Ok(gone.rows_affected)
+        Ok(gone.rows_affected())
     }
 }
 

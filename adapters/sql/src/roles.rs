@@ -11,12 +11,17 @@ use portcullis_domain::ports::store::StoreError;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, Value};
 use uuid::Uuid;
 
+use crate::api_keys::counted;
 use crate::column::{corrupt, count, instant, next};
 use crate::entity::role::{Entity, Model};
 use crate::error::{store_error, unavailable};
 use crate::link::Link;
 use crate::unit::Unit;
 
+/// One new role after the other: the count that follows sees those that were committed before.
+const HOLD_PLACES: &str =
+    "SELECT pg_advisory_xact_lock(hashtext('portcullis.roles'), hashtext(current_schema()))::text";
+const NUMBER: &str = "SELECT count(*) FROM roles";
 const INSERT: &str = "INSERT INTO roles (name, description, permissions, updated_at, version, created_at) \
     VALUES ($1, $2, $3, $4, $5, $6)";
 pub(crate) const UPDATE: &str = "UPDATE roles SET description = $2, permissions = $3, updated_at = $4, version = $6 \
@@ -46,8 +51,15 @@ pub(crate) const HELD_WITHOUT: &str = "SELECT 1 FROM user_roles JOIN users ON us
 
 #[async_trait]
 impl RoleRepository for Unit {
-    async fn insert(&mut self, role: &Role) -> Result<(), StoreError> {
+    async fn insert(&mut self, role: &Role, most: usize) -> Result<(), StoreError> {
+        // SQLite has one writer: in its turn nobody else adds one.
         let link = self.writing().await?;
+        if on_postgres(&link) {
+            link.query_one_raw(link.statement(HOLD_PLACES, [])).await.map_err(store_error)?;
+        }
+        if counted(&link, link.statement(NUMBER, [])).await? >= i64::try_from(most).unwrap_or(i64::MAX) {
+            return Err(StoreError::Full);
+        }
         let values = values(role, role.created_at.as_unix_micros())?;
         link.execute_raw(link.statement(INSERT, values)).await.map_err(store_error)?;
         self.keep(link);

@@ -51,8 +51,7 @@ const START_LAST_ON_SQLITE: &str = concat!(
 );
 
 /// The lock on the password comes first and is held until the unit ends. Whoever waited for it sees what the one
-/// before has left; only the count is as old as the statement, so that logins which waited for each other may leave
-/// more sessions than there should be to the next.
+/// before has left; only the count is as old as the statement, as the port allows.
 const START_ON_POSTGRES: &str = concat!(
     "WITH held AS MATERIALIZED (SELECT ",
     others!(),

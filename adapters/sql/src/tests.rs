@@ -1,5 +1,7 @@
-//! What can be seen only from inside: pragmas at run time, query plans, the last statements of a unit, a full disk.
+//! What can be seen only from inside: pragmas at run time, query plans, the last statements of a unit, a full disk, what
+//! is left of what was deleted.
 
+mod deleted;
 mod full_disk;
 mod last;
 mod plans;

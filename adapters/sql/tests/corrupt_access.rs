@@ -15,9 +15,9 @@ async fn a_role_a_key_or_a_link_that_cannot_be_is_named_by_its_column() {
         let (ann, _) = signed_in(&*store, "ann").await;
         let (ops, key, link) = (role("ops"), api_key(&ann), one_time_token(&ann));
         let mut tx = store.begin().await.unwrap();
-        tx.roles().insert(&ops).await.unwrap();
+        tx.roles().insert(&ops, usize::MAX).await.unwrap();
         tx.roles().grant(ann.id, &ops.name, at(1)).await.unwrap();
-        tx.api_keys().insert(&key).await.unwrap();
+        tx.api_keys().insert(&key, u32::MAX).await.unwrap();
         tx.one_time_tokens().put(&link).await.unwrap();
         tx.commit(at(1), Vec::new()).await.unwrap();
         let short = match fresh {

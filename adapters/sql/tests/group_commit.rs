@@ -175,6 +175,48 @@ async fn a_unit_that_stalls_is_rolled_back_and_closed() {
     assert_eq!(store.backlog().await.unwrap().waiting, 0);
 }
 
+/// A store whose units wait only this long for their turn.
+async fn impatient(fresh: &Fresh) -> std::sync::Arc<portcullis_sql::SqlStore> {
+    fresh.migrated().await.close().await;
+    let acquire_timeout = Duration::from_millis(200);
+    fresh.connect_with(SqlSettings { acquire_timeout, ..SqlSettings::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_that_takes_long_is_answered_by_what_became_of_it() {
+    let fresh = Fresh::sqlite();
+    let store = impatient(&fresh).await;
+    let (ann, _) = signed_in(&*store, "ann").await;
+    let slow = databases::Busy::new(folder(&fresh)).await;
+    let late = store.clone();
+    // Its first word is the commit, as it is of most logins.
+    let unit = tokio::spawn(async move { late.begin().await.unwrap().commit(at(1), vec![announced(&ann)]).await });
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert!(!unit.is_finished(), "the unit has its turn: nobody may say yet that nothing has changed");
+    slow.end().await;
+    unit.await.unwrap().expect("it was committed");
+    assert_eq!(store.backlog().await.unwrap().waiting, 2, "one at sign-in, and this one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_waits_too_long_for_a_turn_changes_nothing() {
+    let fresh = Fresh::sqlite();
+    let store = impatient(&fresh).await;
+    let (ann, ben) = (user("ann"), user("ben"));
+    let mut ahead = store.begin().await.unwrap();
+    ahead.users().insert(&ann).await.unwrap();
+    let refused = store.begin().await.unwrap().commit(at(1), vec![announced(&ben)]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let mut writing = store.begin().await.unwrap();
+    let refused = writing.users().insert(&ben).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    ahead.commit(at(0), vec![announced(&ann)]).await.unwrap();
+    // Whatever was in the queue has been looked at after this one.
+    store.begin().await.unwrap().commit(at(2), vec![announced(&ann)]).await.unwrap();
+    assert_eq!(store.backlog().await.unwrap().waiting, 2);
+    assert_eq!(store.begin().await.unwrap().users().by_id(ben.id).await.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rotation_that_stalls_does_not_take_the_others_along() {
     for fresh in Fresh::both().await {

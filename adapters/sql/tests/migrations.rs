@@ -43,7 +43,9 @@ async fn stores_that_start_together_migrate_once() {
                 "m20261121_000006_audit",
                 "m20261121_000007_clients",
                 "m20261121_000008_access",
-                "m20261122_000009_order"
+                "m20261122_000009_order",
+                "m20261122_000010_refusals",
+                "m20261122_000011_makers"
             ],
             "{}",
             fresh.url()
@@ -56,10 +58,10 @@ async fn the_status_tells_what_is_applied_and_an_up_to_date_database_is_left_alo
     for fresh in Fresh::both().await {
         let store = fresh.connect().await;
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 9 && status.iter().all(|migration| !migration.applied), "{status:?}");
-        assert_eq!(store.migrate().await.unwrap().len(), 9);
+        assert!(status.len() == 11 && status.iter().all(|migration| !migration.applied), "{status:?}");
+        assert_eq!(store.migrate().await.unwrap().len(), 11);
         let status = store.migration_status().await.unwrap();
-        assert!(status.len() == 9 && status.iter().all(|migration| migration.applied), "{status:?}");
+        assert!(status.len() == 11 && status.iter().all(|migration| migration.applied), "{status:?}");
         assert!(status.is_sorted_by_key(|migration| migration.name.clone()));
 
         assert_eq!(store.migrate().await.unwrap(), Vec::<String>::new());
@@ -95,7 +97,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
         let status = store.migration_status().await.unwrap();
         assert!(status.iter().all(|migration| !migration.applied), "half a migration: {status:?}");
         damage(&fresh, "DROP TABLE signing_keys").await;
-        assert_eq!(store.migrate().await.unwrap().len(), 9, "and nothing of it is in the way");
+        assert_eq!(store.migrate().await.unwrap().len(), 11, "and nothing of it is in the way");
     }
 }
 
@@ -118,7 +120,13 @@ async fn what_was_revoked_before_revocations_named_grants_stays_revoked() {
         connection.close().await.unwrap();
 
         let store = fresh.connect().await;
-        let steps = ["m20261121_000007_clients", "m20261121_000008_access", "m20261122_000009_order"];
+        let steps = [
+            "m20261121_000007_clients",
+            "m20261121_000008_access",
+            "m20261122_000009_order",
+            "m20261122_000010_refusals",
+            "m20261122_000011_makers",
+        ];
         assert_eq!(store.migrate().await.unwrap(), steps);
         let grant: GrantId = "0190f000-0000-7000-8000-0000000000aa".parse().unwrap();
         let before = Revocation { grant, at: at(1), until: at(900) };
@@ -133,10 +141,40 @@ async fn what_was_revoked_before_revocations_named_grants_stays_revoked() {
 
         // And back.
         let connection = migrator(&fresh).await;
-        Migrator::down(&connection, Some(3)).await.unwrap();
+        Migrator::down(&connection, Some(5)).await.unwrap();
         let kept = "UPDATE revocations SET until = until WHERE session_id IS NOT NULL";
         let kept = sea_orm::ConnectionTrait::execute_unprepared(&connection, kept).await.unwrap();
         assert_eq!(kept.rows_affected(), 1, "nothing that was revoked is lost on the way back");
+        connection.close().await.unwrap();
+    }
+}
+
+/// The broker had refused it until it was parked; an outage afterwards is no reason to hold up its subject again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_parked_before_refusals_were_counted_counts_as_refused() {
+    for fresh in Fresh::both().await {
+        let connection = migrator(&fresh).await;
+        Migrator::up(&connection, Some(9)).await.unwrap();
+        let (id, yes, no) = match fresh {
+            Fresh::Sqlite(_) => ("x'0190f00000007000800000000000000'", "1", "0"),
+            Fresh::Postgres(_) => ("'0190f000-0000-7000-8000-00000000000'", "true", "false"),
+        };
+        for (number, attempts, parked) in [("1", 8, yes), ("2", 12, no)] {
+            // The digit goes before the closing quote.
+            let id = format!("{}{number}'", id.trim_end_matches('\''));
+            let event = "{\"type\":\"keys.revoked\"}";
+            let old = format!(
+                "INSERT INTO outbox (id, subject, event, occurred_at, attempts, parked) \
+                 VALUES ({id}, 'users/{number}', '{event}', 1, {attempts}, {parked})"
+            );
+            sea_orm::ConnectionTrait::execute_unprepared(&connection, &old).await.unwrap();
+        }
+        Migrator::up(&connection, None).await.unwrap();
+        for (refusals, attempts) in [(8, 8), (0, 12)] {
+            let one = format!("UPDATE outbox SET why = 'seen' WHERE refusals = {refusals} AND attempts = {attempts}");
+            let one = sea_orm::ConnectionTrait::execute_unprepared(&connection, &one).await.unwrap();
+            assert_eq!(one.rows_affected(), 1, "{}: {attempts} attempts", fresh.url());
+        }
         connection.close().await.unwrap();
     }
 }

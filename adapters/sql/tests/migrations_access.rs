@@ -60,7 +60,12 @@ async fn accounts_from_before_there_were_roles_go_on_as_they_were() {
         let store = fresh.connect().await;
         assert_eq!(
             store.migrate().await.unwrap(),
-            ["m20261121_000008_access", "m20261122_000009_order"],
+            [
+                "m20261121_000008_access",
+                "m20261122_000009_order",
+                "m20261122_000010_refusals",
+                "m20261122_000011_makers"
+            ],
             "{}",
             fresh.url()
         );
@@ -94,7 +99,7 @@ async fn accounts_from_before_there_were_roles_go_on_as_they_were() {
 
         // And back: what the release before does not know is gone, and nothing else.
         let connection = migrator(&fresh).await;
-        Migrator::down(&connection, Some(2)).await.unwrap();
+        Migrator::down(&connection, Some(4)).await.unwrap();
         let kept = "UPDATE users SET version = version WHERE email_key = 'ann@example.com' AND status = 'disabled'";
         let kept = connection.execute_unprepared(kept).await.unwrap();
         assert_eq!(kept.rows_affected(), 1);
@@ -110,7 +115,7 @@ async fn disabled_operator(store: &SqlStore, user: &User) {
     let role = databases::samples::role("ops");
     let user = User { status: UserStatus::Disabled, status_reason: Some("gone".to_owned()), ..user.clone() };
     let mut tx = store.begin().await.unwrap();
-    tx.roles().insert(&role).await.unwrap();
+    tx.roles().insert(&role, usize::MAX).await.unwrap();
     tx.users().update(&user).await.unwrap();
     tx.credentials().set_state(user.id, CredentialState::of(&user)).await.unwrap();
     assert!(tx.roles().grant(user.id, &role.name, at(3)).await.unwrap());
@@ -165,7 +170,7 @@ async fn the_holders_of_a_role_from_before_are_listed_by_the_age_of_their_accoun
         for user in &users {
             tx.users().insert(user).await.unwrap();
         }
-        tx.roles().insert(&databases::samples::role("ops")).await.unwrap();
+        tx.roles().insert(&databases::samples::role("ops"), usize::MAX).await.unwrap();
         tx.commit(at(3), Vec::new()).await.unwrap();
         let grant = |user: &User| {
             format!(
@@ -174,7 +179,8 @@ async fn the_holders_of_a_role_from_before_are_listed_by_the_age_of_their_accoun
             )
         };
         connection.execute_unprepared(&grant(&users[0])).await.unwrap();
-        assert_eq!(store.migrate().await.unwrap(), ["m20261122_000009_order"], "{}", fresh.url());
+        let steps = ["m20261122_000009_order", "m20261122_000010_refusals", "m20261122_000011_makers"];
+        assert_eq!(store.migrate().await.unwrap(), steps, "{}", fresh.url());
         connection.execute_unprepared(&grant(&users[1])).await.unwrap();
         let mut tx = store.begin().await.unwrap();
         let role = databases::samples::role("ops").name;
@@ -188,7 +194,7 @@ async fn the_holders_of_a_role_from_before_are_listed_by_the_age_of_their_accoun
         store.close().await;
 
         // And back, where accounts get roles as before.
-        Migrator::down(&connection, Some(1)).await.unwrap();
+        Migrator::down(&connection, Some(3)).await.unwrap();
         connection.execute_unprepared("DELETE FROM user_roles").await.unwrap();
         connection.execute_unprepared(&grant(&users[1])).await.unwrap();
         connection.close().await.unwrap();

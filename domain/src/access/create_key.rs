@@ -53,7 +53,7 @@ pub enum ApiKeyError {
     /// The caller lacks a permission. API keys, clients and those who act as somebody else make no keys of their own.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// The caller is not a user in a session of their own.
+    /// The caller is not a user in a session of their own; an API key leaves those of its owner as they are.
     #[error("only a user who is signed in manages own API keys")]
     NotASession,
     /// The owner may not do that: no key has more rights than its owner.
@@ -125,10 +125,7 @@ impl Access {
             cmd.caller.require_all(&owner.permissions)?;
         }
         may_have(&mut *tx, &cmd.caller, &owner, &key.permissions, &key.roles).await?;
-        if tx.api_keys().live_of(key.owner, now).await? >= ApiKey::PER_ACCOUNT_MAX {
-            return Err(ApiKeyError::TooMany);
-        }
-        tx.api_keys().insert(&key).await?;
+        tx.api_keys().insert(&key, ApiKey::PER_ACCOUNT_MAX).await?;
         tx.audit().append(act).await?;
         let event = Event::ApiKeyCreated { user_id: key.owner, api_key_id: id };
         tx.commit(now, vec![Effect::publish(event, &cmd.origin)]).await?;

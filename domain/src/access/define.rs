@@ -122,10 +122,7 @@ impl Access {
         let role = Role { name: cmd.name, description, permissions, created_at: now, updated_at: now, version: 1 };
 
         let mut tx = self.store.begin().await?;
-        if tx.roles().all().await?.len() >= Role::ROLES_MAX {
-            return Err(RoleError::TooMany);
-        }
-        tx.roles().insert(&role).await?;
+        tx.roles().insert(&role, Role::ROLES_MAX).await?;
         tx.audit().append(act).await?;
         tx.commit(now, vec![Effect::publish(role.created(), &cmd.origin)]).await?;
         self.known.forget();
@@ -261,6 +258,7 @@ impl From<StoreError> for RoleError {
         match error {
             StoreError::Duplicate(Unique::Id) => Self::Taken,
             StoreError::Conflict => Self::Conflict,
+            StoreError::Full => Self::TooMany,
             error => Self::Failure(error.into()),
         }
     }

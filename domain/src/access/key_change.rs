@@ -12,6 +12,7 @@ use crate::ids::ApiKeyId;
 use crate::origin::Origin;
 use crate::ports::limits::Quota;
 use crate::ports::store::{Effect, StoreError, Tx};
+use crate::secret::LONGEST_OVERLAP;
 
 use super::key_rules::{
     check_end, check_name, check_networks, check_permissions, check_roles, key_in, live_key_in, may_have, usable_key_in,
@@ -72,7 +73,7 @@ pub struct RotateApiKey {
 
 impl Access {
     /// The longest time for which two secrets of a key work.
-    pub const LONGEST_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
+    pub const LONGEST_OVERLAP: Duration = LONGEST_OVERLAP;
 
     /// A page of keys, the newest first, and whether there are more. With [`ApiKeyScope::Own`] the query's owner is the
     /// caller.

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use crate::Timestamp;
 use crate::audit::{AuditEntry, Refusal};
-use crate::caller::{Caller, Forbidden};
+use crate::caller::{Caller, Forbidden, Identity};
 use crate::ids::{ApiKeyId, UserId};
 use crate::plain_text::is_name;
 use crate::ports::store::{StoreError, Tx};
@@ -26,7 +26,7 @@ impl Access {
         if self.manages_own(caller) == Some(owner) {
             return Ok(true);
         }
-        if is_somebody_else(caller) {
+        if is_somebody_else(caller) || is_key_of(caller, owner) {
             return Err(ApiKeyError::NotASession);
         }
         match caller.require(Asked::ApiKeysWrite) {
@@ -66,6 +66,11 @@ impl Access {
         }
         outcome
     }
+}
+
+/// Whether a key calls that acts for this account: it would lift its own limits.
+fn is_key_of(caller: &Caller, owner: UserId) -> bool {
+    matches!(caller.identity, Identity::ApiKey { owner: own, .. } if own == owner)
 }
 
 fn is_somebody_else(caller: &Caller) -> bool {
@@ -111,6 +116,9 @@ pub(super) async fn usable_key_in(
     now: Timestamp,
 ) -> Result<(ApiKey, KeyUsage, Standing), ApiKeyError> {
     let found = live_key_in(tx, caller, id, reach, now).await?;
+    if is_key_of(caller, found.0.owner) {
+        return Err(ApiKeyError::NotASession);
+    }
     if reach.is_none() {
         may_have_all(tx, caller, &found.0.permissions, &found.0.roles).await?;
     }
@@ -190,6 +198,7 @@ impl From<StoreError> for ApiKeyError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::Conflict,
+            StoreError::Full => Self::TooMany,
             error => Self::Failure(error.into()),
         }
     }

@@ -1,6 +1,7 @@
 //! Secrets that work once: links to set a password, and to set the service up.
 
 use crate::Timestamp;
+use crate::audit::Actor;
 use crate::ids::UserId;
 use crate::secret::SecretDigest;
 
@@ -16,6 +17,8 @@ pub struct OneTimeToken {
     /// Which version of the account it was made for; `None` when there is none yet. It works for no other: whatever changed
     /// since, whoever made it may not be allowed to make it any more.
     pub version: Option<u32>,
+    /// Who made it. It is good for no more than they may do when it is used.
+    pub maker: Actor,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it does not work any more.

@@ -103,7 +103,7 @@ impl Access {
         let (origin, mut effects) = (Origin::default(), Vec::new());
         for (draft, is_announced) in missing {
             let role = draft.role(now);
-            tx.roles().insert(&role).await?;
+            tx.roles().insert(&role, Role::ROLES_MAX).await?;
             if is_announced {
                 let act = AuditEntry::new(now, &*self.random, Actor::Service, Action::CreateRole, &origin);
                 tx.audit().append(act.with(role.name.as_str())).await?;
@@ -143,7 +143,9 @@ impl Access {
             return Ok(Reconciled { changes, applied: false });
         }
         let mut effects = Vec::new();
-        for change in &changes {
+        // What goes makes room for what comes.
+        let (gone, others): (Vec<_>, Vec<_>) = changes.iter().partition(|change| matches!(change, Change::Delete(_)));
+        for change in gone.into_iter().chain(others) {
             if let Some((action, name, event)) = make(&mut *tx, change, &roles, now).await? {
                 tx.audit().append(self.act(now, caller, action, origin).with(name.as_str())).await?;
                 effects.push(Effect::publish(event, origin));
@@ -167,7 +169,7 @@ async fn make<'a>(
     Ok(match change {
         Change::Create(draft) => {
             let role = draft.role(now);
-            tx.roles().insert(&role).await?;
+            tx.roles().insert(&role, Role::ROLES_MAX).await?;
             Some((Action::CreateRole, &draft.name, role.created()))
         }
         Change::Update { to, .. } => {
@@ -249,8 +251,11 @@ impl RoleDraft {
 
 impl From<StoreError> for ReconcileError {
     fn from(error: StoreError) -> Self {
-        // Somebody else defined a role at the same time: a second try finds it.
-        let error = if matches!(error, StoreError::Duplicate(_)) { StoreError::Conflict } else { error };
-        Self::Failure(error.into())
+        match error {
+            StoreError::Full => too_many(),
+            // Somebody else defined a role at the same time: a second try finds it.
+            StoreError::Duplicate(_) => Self::Failure(StoreError::Conflict.into()),
+            error => Self::Failure(error.into()),
+        }
     }
 }

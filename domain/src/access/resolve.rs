@@ -184,7 +184,7 @@ impl Access {
 impl KeyStanding {
     /// Of a key, when `roles` are all there are: of its roles those count that its owner has, and of what it holds then
     /// what its owner may do.
-    fn new(found: KeyInUse, roles: &[Role]) -> Self {
+    pub(super) fn new(found: KeyInUse, roles: &[Role]) -> Self {
         let owner = Standing::new(found.owner_status, found.owner_roles.clone(), roles);
         let names: Vec<_> = found.key.roles.iter().filter(|role| owner.roles.contains(role)).cloned().collect();
         let held = Permissions::union([&found.key.permissions, &allowed_by(&names, roles)]);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::Timestamp;
 use crate::ids::UserId;
-use crate::ports::security::Mac;
+use crate::ports::security::{HashError, Mac, Match, PasswordHasher};
 use crate::ports::store::{Store, StoreError, Tx};
 
-use super::{DeviceId, LoginName};
+use super::{DeviceId, LoginName, Password, PasswordHash};
 
 /// What failures are counted by: a digest under the master key, so that the store names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +47,8 @@ pub struct Attempts {
 /// How guessing is slowed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptPolicy {
-    /// So many attempts in a row may fail without a wait between them, at least 1.
+    /// So many attempts in a row may fail without a wait between them, at least 1. Before the wait nothing is reserved: of
+    /// those that come at the same time all are let through, and all that fail are counted.
     pub free: u32,
     /// The wait after the last of those; it doubles with each failure more.
     pub first_wait: Duration,
@@ -76,7 +77,9 @@ impl AttemptPolicy {
             return Admission::Free;
         }
         let free_at = seen.last_at.plus(self.wait(seen.failures));
-        if now >= free_at { Admission::Reserve(seen) } else { Admission::Wait(free_at.since(now)) }
+        let rest = free_at.since(now);
+        // Nobody waits longer than the longest wait: the clock was set back, and the attempt sets right what is counted.
+        if rest.is_zero() || rest > self.longest_wait { Admission::Reserve(seen) } else { Admission::Wait(rest) }
     }
 
     /// Refuses an attempt that has to wait.
@@ -119,15 +122,38 @@ pub struct TooManyAttempts {
     pub retry_after: Duration,
 }
 
+/// An attempt that is let through.
+pub(crate) struct Attempt {
+    key: AttemptKey,
+    /// What was counted before.
+    seen: Option<Attempts>,
+    /// When it was let through.
+    at: Timestamp,
+}
+
+impl Attempt {
+    /// The counter that a success clears, if there is one.
+    pub(crate) fn counted(&self) -> Option<&AttemptKey> {
+        self.seen.is_some().then_some(&self.key)
+    }
+}
+
 /// Why an attempt is not made.
 pub(crate) enum Blocked {
     TooMany(TooManyAttempts),
+    Hasher(HashError),
     Store(StoreError),
 }
 
 impl From<StoreError> for Blocked {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<HashError> for Blocked {
+    fn from(error: HashError) -> Self {
+        Self::Hasher(error)
     }
 }
 
@@ -147,38 +173,51 @@ impl AttemptGuard {
     pub(crate) async fn enter(
         &self,
         store: &dyn Store,
-        key: &AttemptKey,
+        key: AttemptKey,
         seen: Option<Attempts>,
         now: Timestamp,
-    ) -> Result<(), Blocked> {
+    ) -> Result<Attempt, Blocked> {
         match self.policy.admit(seen, now) {
-            Admission::Free => Ok(()),
-            Admission::Wait(retry_after) => Err(Blocked::TooMany(TooManyAttempts { retry_after })),
+            Admission::Free => {}
+            Admission::Wait(retry_after) => return Err(Blocked::TooMany(TooManyAttempts { retry_after })),
             Admission::Reserve(seen) => {
                 let mut tx = store.begin().await?;
-                if !tx.attempts().reserve(key, seen, now).await? {
+                if !tx.attempts().reserve(&key, seen, now).await? {
                     return Err(Blocked::TooMany(TooManyAttempts { retry_after: self.policy.wait(seen.failures) }));
                 }
-                Ok(tx.commit(now, Vec::new()).await?)
+                tx.commit(now, Vec::new()).await?;
             }
         }
+        Ok(Attempt { key, seen, at: now })
     }
 
-    /// Frees the attempt that was reserved at `now` after what was `seen`, if one was.
-    pub(crate) async fn give_back(
+    /// Looks at the password in an attempt, if it is counted. When the hasher has no room for it nobody has looked: the
+    /// attempt is still free.
+    pub(crate) async fn verify(
         &self,
         store: &dyn Store,
-        key: &AttemptKey,
-        seen: Attempts,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if !matches!(self.policy.admit(Some(seen), now), Admission::Reserve(_)) {
+        hasher: &dyn PasswordHasher,
+        attempt: Option<&Attempt>,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Match, Blocked> {
+        let matched = hasher.verify(password, stored).await;
+        if let Err(HashError::Overloaded) = matched {
+            self.give_back(store, attempt).await?;
+        }
+        Ok(matched?)
+    }
+
+    /// Frees an attempt, if it is one that others waited for.
+    pub(crate) async fn give_back(&self, store: &dyn Store, attempt: Option<&Attempt>) -> Result<(), StoreError> {
+        let Some(Attempt { key, seen: Some(seen), at }) = attempt else { return Ok(()) };
+        if !matches!(self.policy.admit(Some(*seen), *at), Admission::Reserve(_)) {
             return Ok(());
         }
         let mut tx = store.begin().await?;
-        let reserved = Attempts { last_at: now, ..seen };
+        let reserved = Attempts { last_at: *at, ..*seen };
         if tx.attempts().reserve(key, reserved, seen.last_at).await? {
-            tx.commit(now, Vec::new()).await?;
+            tx.commit(*at, Vec::new()).await?;
         }
         Ok(())
     }

@@ -6,12 +6,15 @@ use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::ambient::Randomness;
-use crate::ports::security::{HashError, Match, PolicyError};
+use crate::ports::security::{HashError, PolicyError};
 use crate::ports::store::{Effect, StoreError, Tx};
 use crate::sessions::{EndAll, RevocationReason, Revoked};
 use crate::{Failure, Timestamp};
 
-use super::{Accounts, AttemptKey, Blocked, CredentialState, Password, PasswordContext, TooManyAttempts, User};
+use super::prove::Proof;
+use super::{
+    Accounts, Attempt, Blocked, CredentialState, Password, PasswordContext, PasswordHash, TooManyAttempts, User,
+};
 
 /// A change of password by its owner.
 #[derive(Clone, Debug)]
@@ -61,15 +64,10 @@ impl Accounts {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let user = tx.users().by_id(cmd.user).await?.ok_or(ChangePasswordError::NotFound)?;
-        let key = self.attempts_of(&user);
-        let seen = tx.attempts().of(&key).await?;
-        drop(tx);
-        self.attempts.enter(&*self.store, &key, seen, now).await?;
-
-        let counted = seen.is_some().then_some(&key);
+        let attempt = self.enter(tx, user.id, now).await?;
         // A login may have upgraded the hash of the same password meanwhile: what is stored then decides.
-        if self.replace_password(&cmd, &user, counted, now).await?
-            || self.replace_password(&cmd, &user, counted, now).await?
+        if self.replace_password(&cmd, &user, &attempt, now).await?
+            || self.replace_password(&cmd, &user, &attempt, now).await?
         {
             return Ok(());
         }
@@ -82,17 +80,29 @@ impl Accounts {
         &self,
         cmd: &ChangePassword,
         user: &User,
-        counted: Option<&AttemptKey>,
+        attempt: &Attempt,
         now: Timestamp,
     ) -> Result<bool, ChangePasswordError> {
         let stored = self.store.begin().await?.credentials().of(cmd.user).await?;
-        if self.hasher.verify(&cmd.current, stored.as_ref()).await? == Match::No {
-            self.note_wrong_password(user, Action::ChangePassword, cmd.session, &cmd.origin).await?;
+        let proof = Proof {
+            user: cmd.user,
+            session: cmd.session,
+            password: &cmd.current,
+            action: Action::ChangePassword,
+            origin: &cmd.origin,
+        };
+        if !self.proves(&proof, attempt, stored.as_ref()).await? {
             return Err(ChangePasswordError::WrongPassword);
         }
         let stored = stored.ok_or(ChangePasswordError::WrongPassword)?;
-        self.screen_password(&cmd.new, PasswordContext::from(user)).await?;
-        let hash = self.hasher.hash(&cmd.new).await?;
+        let hash = match self.hash_new(cmd, user).await {
+            Err(refused) => {
+                // The password that was looked at was right.
+                self.attempts.give_back(&*self.store, Some(attempt)).await?;
+                return Err(refused);
+            }
+            hash => hash?,
+        };
 
         let mut tx = self.store.begin().await?;
         if !tx.credentials().replace(cmd.user, &stored, &hash).await? {
@@ -103,7 +113,7 @@ impl Accounts {
         let revoked = Revoked { at: now, reason: RevocationReason::PasswordChanged };
         let all = EndAll { user: cmd.user, keep: Some(cmd.session), revoked, actor: &actor, origin: &cmd.origin };
         let ended = all.run(&mut *tx, &self.sessions, &*self.random).await?;
-        if let Some(key) = counted {
+        if let Some(key) = attempt.counted() {
             tx.attempts().clear(key).await?;
         }
         let act = AuditEntry::new(now, &*self.random, actor, Action::ChangePassword, &cmd.origin);
@@ -114,6 +124,12 @@ impl Accounts {
         tx.commit(now, effects).await?;
         self.revocations.remember(&ended.revocations, now);
         Ok(true)
+    }
+
+    /// What is stored of the new password, if it is a good one.
+    async fn hash_new(&self, cmd: &ChangePassword, user: &User) -> Result<PasswordHash, ChangePasswordError> {
+        self.screen_password(&cmd.new, PasswordContext::from(user)).await?;
+        Ok(self.hasher.hash(&cmd.new).await?)
     }
 }
 
@@ -161,6 +177,7 @@ impl From<Blocked> for ChangePasswordError {
     fn from(blocked: Blocked) -> Self {
         match blocked {
             Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Hasher(error) => error.into(),
             Blocked::Store(error) => error.into(),
         }
     }

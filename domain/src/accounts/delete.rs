@@ -6,12 +6,13 @@ use crate::event::Event;
 use crate::ids::{ApiKeyId, SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::ambient::Randomness;
-use crate::ports::security::{HashError, Match};
+use crate::ports::security::HashError;
 use crate::ports::store::{Effect, StoreError, Tx};
 use crate::sessions::{EndAll, Ended, RevocationReason, Revoked, SessionPolicy};
 use crate::{Failure, Timestamp};
 
-use super::{Accounts, AttemptKey, Blocked, Password, PasswordHash, TooManyAttempts, User, UserStatus};
+use super::prove::Proof;
+use super::{Accounts, Attempt, Blocked, Password, PasswordHash, TooManyAttempts, User, UserStatus, hold};
 
 /// The end of an account, by its owner.
 #[derive(Clone, Debug)]
@@ -56,7 +57,7 @@ pub enum DeleteAccountError {
 pub(crate) struct Removal<'a> {
     /// What is recorded of it.
     pub(crate) act: AuditEntry,
-    /// The password as it was last seen, if there was one.
+    /// The password that was proved, if one was.
     pub(crate) proof: Option<&'a PasswordHash>,
     /// Where the request came from.
     pub(crate) origin: &'a Origin,
@@ -65,7 +66,7 @@ pub(crate) struct Removal<'a> {
 impl Removal<'_> {
     /// Ends, within `tx`, every session of the account and all that its owner does as somebody else, removes it with all
     /// that belongs to it, and notes that its traces are to be removed from the audit trail. `None` when the password is
-    /// another one by now, or the account is gone.
+    /// another one by now, the account changed at this moment, or is gone.
     pub(crate) async fn run(
         self,
         tx: &mut dyn Tx,
@@ -74,9 +75,11 @@ impl Removal<'_> {
         random: &dyn Randomness,
     ) -> Result<Option<Ended>, StoreError> {
         // Logins of this account that are under way wait for the end of this unit, or were before it: none slips through.
-        if let Some(hash) = self.proof
-            && !tx.credentials().confirm(user, hash).await?
-        {
+        let held = match self.proof {
+            Some(hash) => tx.credentials().confirm(user, hash).await?,
+            None => hold(tx, user).await?,
+        };
+        if !held {
             return Ok(None);
         }
         let revoked = Revoked { at: self.act.at, reason: RevocationReason::AccountDeleted };
@@ -103,14 +106,9 @@ impl Accounts {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let user = tx.users().by_id(cmd.user).await?.ok_or(DeleteAccountError::NotFound)?;
-        let key = self.attempts_of(&user);
-        let seen = tx.attempts().of(&key).await?;
-        drop(tx);
-        self.attempts.enter(&*self.store, &key, seen, now).await?;
-
-        let counted = seen.is_some().then_some(&key);
+        let attempt = self.enter(tx, user.id, now).await?;
         // A login may have upgraded the hash of the same password meanwhile: what is stored then decides.
-        if self.remove(&cmd, &user, counted, now).await? || self.remove(&cmd, &user, counted, now).await? {
+        if self.remove(&cmd, &user, &attempt, now).await? || self.remove(&cmd, &user, &attempt, now).await? {
             return Ok(());
         }
         Err(DeleteAccountError::Conflict)
@@ -121,12 +119,18 @@ impl Accounts {
         &self,
         cmd: &DeleteAccount,
         user: &User,
-        counted: Option<&AttemptKey>,
+        attempt: &Attempt,
         now: Timestamp,
     ) -> Result<bool, DeleteAccountError> {
         let stored = self.store.begin().await?.credentials().of(user.id).await?;
-        if self.hasher.verify(&cmd.current_password, stored.as_ref()).await? == Match::No {
-            self.note_wrong_password(user, Action::DeleteAccount, cmd.session, &cmd.origin).await?;
+        let proof = Proof {
+            user: user.id,
+            session: cmd.session,
+            password: &cmd.current_password,
+            action: Action::DeleteAccount,
+            origin: &cmd.origin,
+        };
+        if !self.proves(&proof, attempt, stored.as_ref()).await? {
             return Err(DeleteAccountError::WrongPassword);
         }
 
@@ -138,17 +142,19 @@ impl Accounts {
             let active = tx.users().by_id(user.id).await?.is_some_and(|user| user.status == UserStatus::Active);
             if active {
                 drop(tx);
+                // The password that was looked at was right.
+                self.attempts.give_back(&*self.store, Some(attempt)).await?;
                 self.record(act.refused(Refusal::LastHolder), now).await?;
                 return Err(DeleteAccountError::LastHolder);
             }
-        }
-        if let Some(key) = counted {
-            tx.attempts().clear(key).await?;
         }
         let removal = Removal { act, proof: stored.as_ref(), origin: &cmd.origin };
         let Some(ended) = removal.run(&mut *tx, user.id, &self.sessions, &*self.random).await? else {
             return Ok(false);
         };
+        if let Some(key) = attempt.counted() {
+            tx.attempts().clear(key).await?;
+        }
         tx.commit(now, ended.effects).await?;
         self.known.forget();
         self.revocations.remember(&ended.revocations, now);
@@ -175,6 +181,7 @@ impl From<Blocked> for DeleteAccountError {
     fn from(blocked: Blocked) -> Self {
         match blocked {
             Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Hasher(error) => error.into(),
             Blocked::Store(error) => error.into(),
         }
     }

@@ -7,10 +7,12 @@ mod device;
 mod email;
 mod export;
 mod export_account;
+mod hold;
 mod import;
 mod login_name;
 mod password;
 mod profile;
+mod prove;
 mod register;
 mod reserved;
 mod screen_password;
@@ -21,16 +23,14 @@ use std::sync::Arc;
 
 use crate::Timestamp;
 use crate::access::Known;
-use crate::audit::{Action, Actor, AuditEntry, Refusal};
-use crate::ids::SessionId;
-use crate::origin::Origin;
+use crate::audit::{AuditEntry, Refusal};
 use crate::ports::ambient::{Clock, Randomness};
 use crate::ports::security::{HashImport, PasswordHasher, PasswordPolicy};
 use crate::ports::store::{Store, StoreError, Unique};
 use crate::sessions::{KnownRevocations, SessionPolicy};
 
-pub(crate) use attempts::Blocked;
 pub use attempts::{Admission, AttemptGuard, AttemptKey, AttemptPolicy, Attempts, TooManyAttempts};
+pub(crate) use attempts::{Attempt, Blocked};
 pub(crate) use change_password::settle_password;
 pub use change_password::{ChangePassword, ChangePasswordError};
 pub(crate) use delete::Removal;
@@ -40,6 +40,7 @@ pub use email::{Email, EmailError};
 pub use export_account::{
     AccountExport, AccountRecord, ApiKeyRecord, ExportAccount, ExportAccountError, SessionRecord,
 };
+pub(crate) use hold::hold;
 pub use import::{Import, Imported, NotImported};
 pub use login_name::LoginName;
 pub use password::{Password, PasswordError, PasswordHash};
@@ -100,25 +101,5 @@ impl Accounts {
             _ => return Ok(()),
         };
         self.record(act.refused(Refusal::Taken).with(taken), now).await
-    }
-
-    /// Counts and records a wrong password of somebody who is signed in.
-    async fn note_wrong_password(
-        &self,
-        user: &User,
-        action: Action,
-        session: SessionId,
-        origin: &Origin,
-    ) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), action, origin);
-        let mut tx = self.store.begin().await?;
-        self.attempts.fail(&mut *tx, &self.attempts_of(user), now).await?;
-        tx.audit().append(act.on(user.id).in_session(session).refused(Refusal::WrongPassword)).await?;
-        tx.commit(now, Vec::new()).await
-    }
-
-    fn attempts_of(&self, user: &User) -> AttemptKey {
-        AttemptKey::of_user(user.id, self.attempts.mac())
     }
 }

@@ -5,9 +5,10 @@ use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
-use crate::ports::security::{HashError, Match};
+use crate::ports::security::HashError;
 use crate::ports::store::{Effect, StoreError, Unique};
 
+use super::prove::Proof;
 use super::{Accounts, Blocked, Email, Password, TooManyAttempts, User, Username};
 
 /// What to change; `None` leaves a field as it is.
@@ -68,6 +69,9 @@ impl Accounts {
 
     /// Changes username or address. Changing nothing announces nothing. Links to choose a password stop working.
     pub async fn update_profile(&self, cmd: UpdateProfile) -> Result<User, UpdateProfileError> {
+        if cmd.email.is_some() && cmd.current_password.is_some() {
+            self.hasher.admit()?;
+        }
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let mut user = tx.users().by_id(cmd.user).await?.ok_or(UpdateProfileError::NotFound)?;
@@ -78,22 +82,25 @@ impl Accounts {
             changed.push("username".to_owned());
         }
         let new_address = cmd.email.filter(|email| *email != user.email);
-        let (mut proved, mut counted) = (None, None);
+        let mut proved = None;
         if let Some(email) = new_address {
             if cmd.origin.impersonator.is_some() {
                 return Err(UpdateProfileError::Impersonated);
             }
             let password = cmd.current_password.ok_or(UpdateProfileError::PasswordNeeded)?;
-            let key = self.attempts_of(&user);
-            let (stored, seen) = (tx.credentials().of(user.id).await?, tx.attempts().of(&key).await?);
-            drop(tx);
-            self.attempts.enter(&*self.store, &key, seen, now).await?;
-            counted = seen.is_some().then_some(key);
-            if self.hasher.verify(&password, stored.as_ref()).await? == Match::No {
-                self.note_wrong_password(&user, Action::UpdateProfile, cmd.session, &cmd.origin).await?;
+            let stored = tx.credentials().of(user.id).await?;
+            let attempt = self.enter(tx, user.id, now).await?;
+            let proof = Proof {
+                user: user.id,
+                session: cmd.session,
+                password: &password,
+                action: Action::UpdateProfile,
+                origin: &cmd.origin,
+            };
+            if !self.proves(&proof, &attempt, stored.as_ref()).await? {
                 return Err(UpdateProfileError::WrongPassword);
             }
-            proved = stored;
+            proved = stored.map(|stored| (stored, attempt));
             user.email = email;
             user.email_verified = false;
             changed.push("email".to_owned());
@@ -104,21 +111,25 @@ impl Accounts {
         }
         user.updated_at = now;
 
-        if let Some(hash) = proved
-            && !tx.credentials().confirm(user.id, &hash).await?
+        if let Some((hash, _)) = &proved
+            && !tx.credentials().confirm(user.id, hash).await?
         {
             // Changed, or upgraded by a login, at this very moment: asking again decides.
             return Err(UpdateProfileError::Conflict);
-        }
-        if let Some(key) = counted {
-            tx.attempts().clear(&key).await?;
         }
         let act = AuditEntry::new(now, &*self.random, Actor::User(user.id), Action::UpdateProfile, &cmd.origin);
         let act = act.on(user.id).in_session(cmd.session);
         if let Err(error) = tx.users().update(&user).await {
             drop(tx);
+            if let Some((_, attempt)) = &proved {
+                // The password that was looked at was right.
+                self.attempts.give_back(&*self.store, Some(attempt)).await?;
+            }
             self.note_if_taken(&error, act, now).await?;
             return Err(error.into());
+        }
+        if let Some(key) = proved.as_ref().and_then(|(_, attempt)| attempt.counted()) {
+            tx.attempts().clear(key).await?;
         }
         tx.audit().append(act.with(changed.join(" "))).await?;
         let event = Event::UserUpdated { user_id: user.id, changed };
@@ -149,6 +160,7 @@ impl From<Blocked> for UpdateProfileError {
     fn from(blocked: Blocked) -> Self {
         match blocked {
             Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Hasher(error) => error.into(),
             Blocked::Store(error) => error.into(),
         }
     }

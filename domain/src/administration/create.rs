@@ -1,6 +1,6 @@
 //! Opening an account for somebody else.
 
-use crate::access::{Asked, Purpose, RoleName, for_caller, may_give};
+use crate::access::{Asked, Purpose, Role, RoleName, for_caller, may_give};
 use crate::accounts::{CredentialState, Email, Password, PasswordContext, PasswordHash, User, Username, screen};
 use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden, Identity};
@@ -28,7 +28,8 @@ pub struct CreateUser {
     pub email_verified: bool,
     /// The password; without one there is a link to choose it.
     pub password: Option<Password>,
-    /// The roles that it is given besides `user`; needs `roles:grant` and whatever they hold.
+    /// The roles that it is given besides `user`, at most [`Role::PER_ACCOUNT_MAX`]; needs `roles:grant` and whatever they
+    /// hold.
     pub roles: Vec<RoleName>,
     /// Where the request came from.
     pub origin: Origin,
@@ -67,6 +68,9 @@ pub enum CreateUserError {
     /// Every account has the role `user`: it is not given.
     #[error("every account has the role user")]
     Implicit,
+    /// These are more roles than an account can have.
+    #[error("too many roles: an account has at most {}", Role::PER_ACCOUNT_MAX)]
+    TooManyRoles,
     /// The service could not do it.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -95,6 +99,9 @@ impl Administration {
         let mut roles = cmd.roles.clone();
         roles.sort();
         roles.dedup();
+        if roles.len() > Role::PER_ACCOUNT_MAX {
+            return Err(CreateUserError::TooManyRoles);
+        }
         // Whoever may not give the roles costs no hash.
         may_give_all(&mut *self.store.begin().await?, &cmd.caller, &roles).await?;
         let hash = match &cmd.password {
@@ -125,7 +132,8 @@ impl Administration {
         let mut link = None;
         if hash.is_none() {
             // Made for the account with its roles.
-            let (made, token) = fresh(Purpose::SetPassword, Some(&view.user), now, &*self.mac, &*self.random);
+            let maker = cmd.caller.actor();
+            let (made, token) = fresh(Purpose::SetPassword, Some(&view.user), maker, now, &*self.mac, &*self.random);
             tx.one_time_tokens().put(&token).await?;
             tx.audit().append(act(Action::CreateLink).with(Purpose::SetPassword.as_str())).await?;
             link = Some(made);

@@ -1,7 +1,7 @@
 //! Acting as another user, for support.
 
 use crate::access::{Asked, Permissions, Standing};
-use crate::accounts::UserStatus;
+use crate::accounts::{UserStatus, hold};
 use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden, Impersonation, UserSession};
 use crate::event::Event;
@@ -97,9 +97,7 @@ impl Administration {
 
         let mut tx = self.store.begin().await?;
         // An end of the account that is under way waits for this unit, or is seen by it.
-        if let Some(hash) = tx.credentials().of(cmd.user).await?
-            && !tx.credentials().confirm(cmd.user, &hash).await?
-        {
+        if !hold(&mut *tx, cmd.user).await? {
             return Err(StoreError::Conflict.into());
         }
         let (user, _) = managed(&mut *tx, &cmd.caller, cmd.user).await?;

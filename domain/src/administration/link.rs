@@ -1,6 +1,6 @@
 //! Links that work once.
 
-use crate::access::{Asked, OneTimeToken, Purpose};
+use crate::access::{Asked, OneTimeToken, Purpose, held_by, standing_in};
 use crate::accounts::{AttemptKey, CredentialState, LoginName, Password, PasswordHash, User, UserStatus};
 use crate::audit::{Action, Actor, AuditEntry};
 use crate::event::Event;
@@ -38,8 +38,8 @@ pub struct SetPassword {
 /// Why there is no new password.
 #[derive(Debug, thiserror::Error)]
 pub enum SetPasswordError {
-    /// The link was used, has expired, was replaced by a newer one, the account was changed since or is disabled, or the
-    /// link is not ours. Nobody is told which.
+    /// The link was used, has expired, was replaced by a newer one, the account was changed since or is disabled, whoever
+    /// made it may not do that any more, or the link is not ours. Nobody is told which.
     #[error("the link is not valid any more")]
     Invalid,
     /// The password is too easy to guess; the text says why. The link still works.
@@ -59,23 +59,23 @@ impl Administration {
     }
 
     /// Chooses a password by a link: all sessions end. The account need not have had one. It has to be active, and as it
-    /// was when the link was made; it counts as changed.
+    /// was when the link was made, and whoever made the link has to be allowed to still; it counts as changed.
     pub async fn set_password(&self, cmd: SetPassword) -> Result<User, SetPasswordError> {
         let now = self.clock.now();
         let digest = presented(&cmd.token, Purpose::SetPassword, &*self.mac).ok_or(SetPasswordError::Invalid)?;
         let mut tx = self.store.begin().await?;
         let token = tx.one_time_tokens().peek(&digest, Purpose::SetPassword, now).await?;
-        let owner = owner(&mut *tx, token).await?;
+        let owner = owner(&mut *tx, token, now).await?.ok_or(SetPasswordError::Invalid)?;
         drop(tx);
 
         let hash = self.hash_for(&cmd.password, &owner.email, owner.username.as_ref()).await?;
 
         let mut done = self.choose(&digest, &hash, &cmd.origin, now).await;
-        if matches!(done, Err(SetPasswordError::Failure(Failure::Unavailable(_)))) {
-            // The account was changed at this moment: nothing has happened, and the link still works.
+        if let Err(StoreError::Conflict) = done {
+            // The account was changed at this moment: nothing has happened, and the link may still work.
             done = self.choose(&digest, &hash, &cmd.origin, now).await;
         }
-        done
+        done?.ok_or(SetPasswordError::Invalid)
     }
 
     async fn make_link(&self, cmd: &Manage) -> Result<Link, AdministrationError> {
@@ -85,7 +85,8 @@ impl Administration {
         let (user, _) = managed(&mut *tx, &cmd.caller, cmd.user).await?;
         of_another(&cmd.caller, user.id)?;
         // What is given to the account meanwhile raises its version: the link is dead then.
-        let (link, token) = fresh(Purpose::SetPassword, Some(&user), now, &*self.mac, &*self.random);
+        let maker = cmd.caller.actor();
+        let (link, token) = fresh(Purpose::SetPassword, Some(&user), maker, now, &*self.mac, &*self.random);
         tx.one_time_tokens().put(&token).await?;
         let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::CreateLink, &cmd.origin);
         tx.audit().append(act.on(user.id).with(Purpose::SetPassword.as_str())).await?;
@@ -93,20 +94,21 @@ impl Administration {
         Ok(link)
     }
 
-    /// Uses the link up, and makes this the hash of the password.
+    /// Uses the link up, and makes this the hash of the password; `None`, and nothing is done, when it is not valid.
     async fn choose(
         &self,
         digest: &SecretDigest,
         hash: &PasswordHash,
         origin: &Origin,
         now: Timestamp,
-    ) -> Result<User, SetPasswordError> {
+    ) -> Result<Option<User>, StoreError> {
         let mut tx = self.store.begin().await?;
-        let token = tx.one_time_tokens().redeem(digest, Purpose::SetPassword, now).await?;
-        let id = token.as_ref().and_then(|token| token.user).ok_or(SetPasswordError::Invalid)?;
+        let token = tx.one_time_tokens().peek(digest, Purpose::SetPassword, now).await?;
+        let Some(id) = token.and_then(|token| token.user) else { return Ok(None) };
         // Logins by the password before are over from here on, or were before this unit: none slips through.
         tx.credentials().put(id, hash).await?;
-        let mut user = owner(&mut *tx, token).await?;
+        let token = tx.one_time_tokens().redeem(digest, Purpose::SetPassword, now).await?;
+        let Some(mut user) = owner(&mut *tx, token, now).await? else { return Ok(None) };
         // Written whatever it was: whoever changes the account at the same time comes before, or after.
         user.must_change_password = false;
         user.updated_at = now;
@@ -126,7 +128,7 @@ impl Administration {
         tx.commit(now, effects).await?;
         self.known.forget();
         self.revocations.remember(&ended.revocations, now);
-        Ok(user)
+        Ok(Some(user))
     }
 
     /// Whoever was held up by the guesses of others gets in with the new password.
@@ -139,13 +141,17 @@ impl Administration {
     }
 }
 
-/// The account of a link, if it is active and still what it was when the link was made.
-async fn owner(tx: &mut dyn Tx, token: Option<OneTimeToken>) -> Result<User, SetPasswordError> {
-    let token = token.ok_or(SetPasswordError::Invalid)?;
-    let id = token.user.ok_or(SetPasswordError::Invalid)?;
+/// The account of a link, if it is active and still what it was when the link was made, and whoever made the link could
+/// make it now.
+async fn owner(tx: &mut dyn Tx, token: Option<OneTimeToken>, now: Timestamp) -> Result<Option<User>, StoreError> {
+    let Some(OneTimeToken { user: Some(id), version: Some(version), maker, .. }) = token else { return Ok(None) };
     let found = tx.users().by_id(id).await?;
-    let fine = |user: &User| user.status == UserStatus::Active && token.version == Some(user.version);
-    found.filter(fine).ok_or(SetPasswordError::Invalid)
+    let fine = |user: &User| user.status == UserStatus::Active && user.version == version;
+    let Some(user) = found.filter(fine) else { return Ok(None) };
+    let Some(standing) = standing_in(tx, id).await? else { return Ok(None) };
+    let held = held_by(tx, &maker, now).await?;
+    let could = held.allow(&Asked::UsersWrite.into()) && standing.permissions.iter().all(|asked| held.allow(asked));
+    Ok(could.then_some(user))
 }
 
 impl From<StoreError> for SetPasswordError {

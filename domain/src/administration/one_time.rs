@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::access::{OneTimeToken, Purpose};
 use crate::accounts::User;
+use crate::audit::Actor;
 use crate::ids::UserId;
 use crate::ports::ambient::Randomness;
 use crate::ports::security::Mac;
@@ -28,6 +29,7 @@ const fn prefix(purpose: Purpose) -> &'static str {
 pub(super) fn fresh(
     purpose: Purpose,
     owner: Option<&User>,
+    maker: Actor,
     now: Timestamp,
     mac: &dyn Mac,
     random: &dyn Randomness,
@@ -38,7 +40,7 @@ pub(super) fn fresh(
     let expires_at = now.plus(LIFETIME);
     let (user, version) = (owner.map(|owner| owner.id), owner.map(|owner| owner.version));
     let digest = digest(token.expose(), mac);
-    let stored = OneTimeToken { digest, purpose, user, version, created_at: now, expires_at };
+    let stored = OneTimeToken { digest, purpose, user, version, maker, created_at: now, expires_at };
     (Link { token, expires_at }, stored)
 }
 
@@ -65,7 +67,8 @@ pub(crate) async fn void_links(
     random.fill(&mut unknown);
     let (digest, purpose) = (SecretDigest(unknown), Purpose::SetPassword);
     let (user, expires_at) = (Some(user), now.plus(LIFETIME));
-    let token = OneTimeToken { digest, purpose, user, version: None, created_at: now, expires_at };
+    let maker = Actor::Service;
+    let token = OneTimeToken { digest, purpose, user, version: None, maker, created_at: now, expires_at };
     tx.one_time_tokens().put(&token).await?;
     tx.one_time_tokens().redeem(&digest, purpose, now).await?;
     Ok(())

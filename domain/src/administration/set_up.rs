@@ -76,7 +76,7 @@ impl Administration {
         if is_closed(&mut *tx).await? {
             return Err(SetUpError::Closed);
         }
-        let (link, token) = fresh(Purpose::Setup, None, now, &*self.mac, &*self.random);
+        let (link, token) = fresh(Purpose::Setup, None, Actor::Operator, now, &*self.mac, &*self.random);
         tx.one_time_tokens().put(&token).await?;
         let act = AuditEntry::new(now, &*self.random, caller.actor(), Action::CreateLink, &Origin::default());
         tx.audit().append(act.with(Purpose::Setup.as_str())).await?;

@@ -45,7 +45,9 @@ impl Administration {
         // Whoever asks while it is being counted waits for that, and counts nothing.
         let mut counted = self.counted.0.lock().await;
         let now = self.clock.now();
-        if let Some(known) = counted.filter(|known| now.since(known.counted_at) < FRESH) {
+        // What was counted in the future was counted before the clock was set back.
+        let fresh = |known: &Statistics| known.counted_at <= now && now.since(known.counted_at) < FRESH;
+        if let Some(known) = counted.filter(fresh) {
             return Ok(known);
         }
         let mut tx = self.store.begin().await.map_err(Failure::from)?;

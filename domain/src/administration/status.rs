@@ -2,14 +2,14 @@
 
 use crate::Failure;
 use crate::access::{Asked, RoleName};
-use crate::accounts::{CredentialState, Removal, UserStatus};
+use crate::accounts::{CredentialState, Removal, UserStatus, hold};
 use crate::audit::{Action, AuditEntry, Refusal};
 use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
-use crate::sessions::{EndAll, RevocationReason, Revoked, revoked_events};
+use crate::sessions::{EndActing, EndAll, RevocationReason, Revoked, revoked_events};
 
 use super::managed::{NotManaged, is_active_admin, managed, of_another};
 use super::one_time::void_links;
@@ -180,9 +180,7 @@ impl Administration {
         }
 
         // Logins of this account that are under way wait for the end of this unit, or were before it: none slips through.
-        if let Some(hash) = tx.credentials().of(user.id).await?
-            && !tx.credentials().confirm(user.id, &hash).await?
-        {
+        if !hold(&mut *tx, user.id).await? {
             return Err(AdministrationError::Conflict);
         }
         if changed {
@@ -227,10 +225,9 @@ impl Administration {
             return Err(AdministrationError::LastHolder);
         }
         of_another(&cmd.caller, user.id)?;
-        let proof = tx.credentials().of(user.id).await?;
         let actor = cmd.caller.actor();
         let act = AuditEntry::new(now, &*self.random, actor, Action::DeleteAccount, &cmd.origin).on(user.id);
-        let removal = Removal { act, proof: proof.as_ref(), origin: &cmd.origin };
+        let removal = Removal { act, proof: None, origin: &cmd.origin };
         let ended = removal.run(&mut *tx, user.id, &self.sessions, &*self.random).await?;
         let ended = ended.ok_or(AdministrationError::Conflict)?;
         tx.commit(now, ended.effects).await?;
@@ -246,15 +243,24 @@ impl Administration {
         let mut tx = self.store.begin().await?;
         let (user, _) = managed(&mut *tx, &cmd.caller, cmd.user).await?;
         let found = tx.sessions().by_id(session).await?.filter(|session| session.user == user.id);
-        let live = found.is_some_and(|session| session.is_live(now));
-        if !live || !tx.sessions().revoke(session, Revoked { at: now, reason }).await? {
+        let found = found.filter(|session| session.is_live(now)).ok_or(AdministrationError::NotFound)?;
+        if !tx.sessions().revoke(session, Revoked { at: now, reason }).await? {
             return Err(AdministrationError::NotFound);
         }
-        let ended = self.sessions.revocations(&[session], now);
+        let mut ended = self.sessions.revocations(&[session], now);
         tx.revocations().add(&ended).await?;
-        let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::Revoke, &cmd.origin);
+        let actor = cmd.caller.actor();
+        let act = AuditEntry::new(now, &*self.random, actor.clone(), Action::Revoke, &cmd.origin);
         tx.audit().append(act.on(user.id).in_session(session).with(reason.as_str())).await?;
-        tx.commit(now, revoked_events(user.id, &ended, reason, &cmd.origin)).await?;
+        let mut effects = revoked_events(user.id, &ended, reason, &cmd.origin);
+        // A session in which somebody else acts as the user began none.
+        if found.impersonation.is_none() {
+            let acting = EndActing { user: user.id, at: now, actor: &actor, origin: &cmd.origin };
+            let acting = acting.run(&mut *tx, &self.sessions, &*self.random).await?;
+            effects.extend(acting.effects);
+            ended.extend(acting.revocations);
+        }
+        tx.commit(now, effects).await?;
         self.revocations.remember(&ended, now);
         Ok(1)
     }

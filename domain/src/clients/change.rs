@@ -9,7 +9,7 @@ use crate::caller::{Caller, Forbidden};
 use crate::event::Event;
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError, Tx};
-use crate::secret::SecretString;
+use crate::secret::{LONGEST_OVERLAP, SecretString};
 
 use super::{Client, ClientId, Clients, may_write};
 
@@ -18,7 +18,7 @@ use super::{Client, ClientId, Clients, may_write};
 pub struct RotateSecret {
     /// Whose.
     pub client: ClientId,
-    /// For how long the present secret still works; zero ends it at once.
+    /// For how long the present secret still works, at most [`LONGEST_OVERLAP`]; zero ends it at once.
     pub overlap: Duration,
     /// Who asks: whoever has the secret may do what the client may.
     pub caller: Caller,
@@ -54,7 +54,8 @@ impl Clients {
         let act = AuditEntry::new(now, &*self.random, cmd.caller.actor(), Action::RotateClientSecret, &cmd.origin);
         let (secret, digest) = self.fresh_secret(&cmd.client);
         let (mut tx, client, act) = self.writable(&cmd.caller, &cmd.client, act).await?;
-        let previous = (!cmd.overlap.is_zero()).then(|| (client.secret, now.plus(cmd.overlap)));
+        let overlap = cmd.overlap.min(LONGEST_OVERLAP);
+        let previous = (!overlap.is_zero()).then(|| (client.secret, now.plus(overlap)));
         let changed = Client { secret: digest, previous, updated_at: now, ..client };
         tx.clients().update(&changed).await?;
         tx.audit().append(act).await?;

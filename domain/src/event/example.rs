@@ -31,7 +31,7 @@ impl Event {
             let sequence = 4_711 + u64::try_from(n).unwrap_or_default();
             let traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
             let subject = event.subject(id);
-            Delivery { id, sequence, subject, occurred_at: NOW, event, traceparent, attempts: 1 }
+            Delivery { id, sequence, subject, occurred_at: NOW, event, traceparent, attempts: 1, refusals: 0 }
         };
         let events = accounts().into_iter().chain(administration()).chain(sessions()).chain(services());
         (0..).zip(events).map(wrap).collect()

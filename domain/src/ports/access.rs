@@ -12,8 +12,9 @@ use super::store::StoreError;
 /// The roles, and who has them. The role `user` is never granted: whoever asks adds it.
 #[async_trait]
 pub trait RoleRepository: Send {
-    /// Adds a role; `Duplicate(Id)` when there is one of that name. Among racing inserts exactly one MUST succeed.
-    async fn insert(&mut self, role: &Role) -> Result<(), StoreError>;
+    /// Adds a role; `Full` when there are `most` already, and `Duplicate(Id)` when there is one of that name. Among racing
+    /// inserts of one name exactly one MUST succeed, and racing inserts MUST NOT make more than `most`.
+    async fn insert(&mut self, role: &Role, most: usize) -> Result<(), StoreError>;
 
     /// Writes every field but `name` and `created_at` if the stored version is `role.version`, and stores
     /// `role.version + 1`; otherwise `Conflict`.
@@ -53,9 +54,10 @@ pub trait RoleRepository: Send {
 /// The API keys. Revoked and expired ones stay until they are purged.
 #[async_trait]
 pub trait ApiKeyRepository: Send {
-    /// Adds a key of an existing account; `Duplicate(Id)` when there is one of that id, `Conflict` when there is no such
-    /// account, or one of the key's roles is not there, any more. Roles come back by name, each once.
-    async fn insert(&mut self, key: &ApiKey) -> Result<(), StoreError>;
+    /// Adds a key of an existing account; `Full` when `most` keys of that account are live at the key's `created_at`,
+    /// `Duplicate(Id)` when there is one of that id, `Conflict` when there is no such account, or one of the key's roles is
+    /// not there, any more. Racing inserts MUST NOT make more than `most` of an account. Roles come back by name, each once.
+    async fn insert(&mut self, key: &ApiKey, most: u32) -> Result<(), StoreError>;
 
     /// Writes every field but `id`, `owner` and `created_at` if the stored version is `key.version`, and stores
     /// `key.version + 1`; otherwise, or when one of its roles is not there, `Conflict`. What was counted of its use stays.
@@ -69,9 +71,6 @@ pub trait ApiKeyRepository: Send {
 
     /// The keys that match, the newest first (by id).
     async fn page(&mut self, query: &KeyQuery) -> Result<Vec<(ApiKey, KeyUsage)>, StoreError>;
-
-    /// How many keys of an account are live at `now`.
-    async fn live_of(&mut self, owner: UserId, now: Timestamp) -> Result<u32, StoreError>;
 
     /// Adds to what was counted: `uses` are added, of the two `last_used_at` the later stays; the key itself does not
     /// change. Keys that are no more are passed over. Concurrent calls, in whatever order their keys come, MUST all be

@@ -62,6 +62,11 @@ pub trait UserRepository: Send {
     /// `user.version + 1`; otherwise `Conflict`. `Duplicate` as in [`UserRepository::insert`].
     async fn update(&mut self, user: &User) -> Result<(), StoreError>;
 
+    /// Whether there is the account. `true` MUST keep it as it is until this unit ends: a concurrent
+    /// [`UserRepository::update`], `hold` or `delete`, and whatever gives the account a session or its first password,
+    /// waits for the end or has ended before.
+    async fn hold(&mut self, id: UserId) -> Result<bool, StoreError>;
+
     /// Removes the account, its password, sessions, roles, API keys and one-time tokens; whether there was one.
     async fn delete(&mut self, id: UserId) -> Result<bool, StoreError>;
 

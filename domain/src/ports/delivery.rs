@@ -10,6 +10,9 @@ use crate::ids::EventId;
 
 use super::store::StoreError;
 
+/// The longest that [`EventPublisher::publish`] takes: 10 s.
+pub const LONGEST_PUBLISH: Duration = Duration::from_secs(10);
+
 /// A committed effect on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -27,6 +30,8 @@ pub struct Delivery {
     pub traceparent: Option<String>,
     /// How many times it has been claimed, this time included.
     pub attempts: u32,
+    /// How many times the broker has refused it.
+    pub refusals: u32,
 }
 
 /// A delivery that did not go through.
@@ -36,6 +41,8 @@ pub struct Retry {
     pub id: EventId,
     /// The [`Delivery::attempts`] of the claim that failed.
     pub attempts: u32,
+    /// The [`Delivery::refusals`] of the next claim.
+    pub refusals: u32,
     /// It is not claimed before.
     pub not_before: Timestamp,
     /// Why it failed, for the operator; no secrets.
@@ -67,7 +74,8 @@ pub trait Outbox: Send + Sync {
     /// Removes delivered ones for good. Unknown ids are fine.
     async fn done(&self, ids: &[EventId]) -> Result<(), StoreError>;
 
-    /// Gives failed ones back. One that has been claimed again since (its lease had run out) MUST be left alone.
+    /// Gives back what was not delivered. One that has been claimed again since (its lease had run out) MUST be left
+    /// alone. Its refusals MUST be those of the last that was not left alone, 0 before it: a claim does not count.
     async fn retry(&self, retries: &[Retry]) -> Result<(), StoreError>;
 
     /// What waits.
@@ -83,7 +91,7 @@ pub trait Outbox: Send + Sync {
 pub trait EventPublisher: Send + Sync {
     /// Publishes one delivery. `Ok` MUST mean that the broker has taken responsibility for it (publisher confirm) and
     /// that it was routed; a nack, a return, a timeout or a lost connection MUST be an error. It MUST answer within
-    /// 10 s. Concurrent calls are welcome; it keeps no order among them.
+    /// [`LONGEST_PUBLISH`]. Concurrent calls are welcome; it keeps no order among them.
     async fn publish(&self, delivery: &Delivery) -> Result<(), PublishError>;
 
     /// Whether the way out is open at the moment.

@@ -34,9 +34,16 @@ pub struct Permit {
 pub trait RateLimiter: Send + Sync {
     /// Takes a permit out of the bucket `key`, if there is one; whoever is refused takes nothing. Of any number of
     /// concurrent calls no more than the bucket holds MUST be granted. Buckets of different keys MUST NOT touch each
-    /// other, nor do those of one key with different quotas. One that has been full for long is forgotten. It MUST answer within 250 ms: an adapter whose server is
-    /// away goes on counting for itself and says so in the log and in its health, it never grants unseen.
+    /// other, nor do those of one key with different quotas: what was taken MUST stay taken however many other quotas are
+    /// used. A bucket that is full is forgotten; an adapter that has no room for more forgets those nearest to being full
+    /// first. It MUST answer within 250 ms: an adapter whose server is away goes on counting for itself and says so in the
+    /// log and in its health, it never grants unseen.
     async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError>;
+
+    /// Puts one permit back that was taken out of the bucket `key` of this quota, for what turned out not to count. The
+    /// bucket MUST NOT hold more than its burst by that, and no other bucket changes. Each of any number of concurrent
+    /// calls MUST count, whoever takes meanwhile. It MUST answer within 250 ms, as [`RateLimiter::take`] does.
+    async fn give_back(&self, key: &str, quota: Quota) -> Result<(), LimiterError>;
 }
 
 /// The limiter cannot count.

@@ -27,6 +27,9 @@ pub trait SessionRepository: Send {
     /// at once: until then this unit MAY not see it. `Conflict` where `start` answers `None` or more than `most`, and
     /// `Duplicate(Id)`, come from this call or from the commit, and nothing of the unit is done then. Whatever else the
     /// unit does to the account's password or sessions comes before this call.
+    ///
+    /// Starts that wait for one another MAY count what was there before the first of them, and so leave more than `most`:
+    /// as many more as waited. The next start that begins after them MUST find all of them.
     async fn start_with_commit(
         &mut self,
         session: &Session,
@@ -102,8 +105,8 @@ pub trait RevocationRepository: Send {
     /// All revocations with `at` not before `at` and `until` after `now`, in any order.
     async fn since(&mut self, at: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;
 
-    /// Forgets those whose `until` is not after `now`; how many.
-    async fn purge(&mut self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets up to `limit` of those whose `until` is not after `now`; how many.
+    async fn purge(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// The revoked grants as every request asks for them: in memory, without waiting.

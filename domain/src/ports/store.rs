@@ -33,6 +33,9 @@ pub trait Store: Send + Sync {
 /// - Dropped without [`Tx::commit`], it MUST leave no trace.
 /// - After any call has answered `Err`, every later call MUST answer `Err`, `commit` included.
 /// - Between `begin` and `commit` a caller makes only calls on this object, and nothing slow.
+/// - A unit that changes more than one thing of an account changes them in one order, so that no two units wait for each
+///   other: the password (of an account without one [`UserRepository::hold`]), one-time tokens, the account, its sessions,
+///   what was counted of failed attempts. What is only asked for by [`RoleRepository::held_without`] comes before all that.
 #[async_trait]
 pub trait Tx: Send {
     /// The accounts.
@@ -99,7 +102,11 @@ pub enum StoreError {
     /// The row changed in the meantime, or two units of work stood in each other's way: nothing has happened.
     #[error("changed by somebody else at the same time")]
     Conflict,
-    /// The store cannot be reached or cannot write.
+    /// There are as many rows of the kind as there may be: nothing has happened.
+    #[error("there are as many as there may be")]
+    Full,
+    /// The store cannot be reached or cannot write: nothing has happened, unless the connection was lost during
+    /// [`Tx::commit`]; then nobody knows.
     #[error("storage is not available")]
     Unavailable(#[source] BoxError),
     /// The store holds something that cannot be.

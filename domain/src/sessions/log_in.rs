@@ -1,7 +1,8 @@
 //! Signing in with a password.
 
 use crate::accounts::{
-    AttemptKey, Attempts, Blocked, DeviceId, LoginName, Password, PasswordHash, TooManyAttempts, User, UserStatus,
+    Attempt, AttemptKey, Attempts, Blocked, DeviceId, LoginName, Password, PasswordHash, TooManyAttempts, User,
+    UserStatus,
 };
 use crate::audit::{Action, Actor, AuditEntry, Refusal};
 use crate::event::Event;
@@ -70,7 +71,7 @@ pub enum LogInError {
 }
 
 /// How one look at the password ended.
-enum Attempt {
+enum Look {
     /// There is a session.
     Started(Box<SignedIn>),
     /// There is none.
@@ -96,56 +97,51 @@ impl Sessions {
         self.hasher.admit()?;
         let now = self.clock.now();
         let aim = self.aim(&cmd, now, true).await?;
-        if let Some(key) = &aim.key {
-            self.attempts.enter(&*self.store, key, aim.seen, now).await?;
-        }
-        let mut attempt = self.attempt(&cmd, aim, now).await?;
-        if let Attempt::Overtaken(..) = attempt {
+        let attempt = match aim.key {
+            Some(key) => Some(self.attempts.enter(&*self.store, key, aim.seen, now).await?),
+            None => None,
+        };
+        let mut look = self.look(&cmd, aim, attempt.as_ref(), now).await?;
+        if let Look::Overtaken(..) = look {
             // Another login may have upgraded the hash of the same password: what is stored now decides. It is still the
             // one attempt that was let through.
-            attempt = self.attempt(&cmd, self.aim(&cmd, now, false).await?, now).await?;
+            look = self.look(&cmd, self.aim(&cmd, now, false).await?, attempt.as_ref(), now).await?;
         }
-        match attempt {
-            Attempt::Started(started) => Ok(*started),
-            Attempt::Expired(counted, user) => self.ask_for_new_password(counted.as_ref(), user, &cmd, now).await,
-            Attempt::Refused(key, known, why) => self.refuse_log_in(key, known, why, cmd.origin).await,
-            Attempt::Overtaken(key, known) => {
+        match look {
+            Look::Started(started) => Ok(*started),
+            Look::Expired(counted, user) => self.ask_for_new_password(counted.as_ref(), user, &cmd, now).await,
+            Look::Refused(key, known, why) => self.refuse_log_in(key, known, why, cmd.origin).await,
+            Look::Overtaken(key, known) => {
                 self.refuse_log_in(key, Some(known), Refusal::WrongPassword, cmd.origin).await
             }
         }
     }
 
-    async fn attempt(&self, cmd: &LogIn, aim: Aim, now: Timestamp) -> Result<Attempt, LogInError> {
+    async fn look(&self, cmd: &LogIn, aim: Aim, attempt: Option<&Attempt>, now: Timestamp) -> Result<Look, LogInError> {
         let Aim { found, device, key, seen } = aim;
         let (user, stored) = match found {
             Some(account) => (Some(account.user), account.password),
             None => (None, None),
         };
 
-        let matched = match self.hasher.verify(&cmd.password, stored.as_ref()).await {
-            Err(HashError::Overloaded) => {
-                // Nobody has looked at the password: the attempt is still free.
-                self.give_back(key.as_ref(), seen, now).await?;
-                return Err(HashError::Overloaded.into());
-            }
-            matched => matched?,
-        };
+        let (store, hasher) = (&*self.store, &*self.hasher);
+        let matched = self.attempts.verify(store, hasher, attempt, &cmd.password, stored.as_ref()).await?;
         let known = user.as_ref().map(|user| user.id);
         let (user, stored) = match (user, stored) {
             (Some(user), Some(stored)) if matched != Match::No && user.status == UserStatus::Active => (user, stored),
             (Some(_), Some(_)) if matched != Match::No => {
-                return Ok(Attempt::Refused(key, known, Refusal::AccountDisabled));
+                return Ok(Look::Refused(key, known, Refusal::AccountDisabled));
             }
-            (Some(_), _) => return Ok(Attempt::Refused(key, known, Refusal::WrongPassword)),
-            (None, _) => return Ok(Attempt::Refused(key, None, Refusal::UnknownAccount)),
+            (Some(_), _) => return Ok(Look::Refused(key, known, Refusal::WrongPassword)),
+            (None, _) => return Ok(Look::Refused(key, None, Refusal::UnknownAccount)),
         };
         let chosen = match &cmd.new_password {
-            None if user.must_change_password => return Ok(Attempt::Expired(key.filter(|_| seen.is_some()), user.id)),
+            None if user.must_change_password => return Ok(Look::Expired(key.filter(|_| seen.is_some()), user.id)),
             None => None,
             Some(new) => match self.choose(cmd, new, &user).await {
                 Err(refused) => {
                     // The password that was looked at was right.
-                    self.give_back(key.as_ref(), seen, now).await?;
+                    self.attempts.give_back(store, attempt).await?;
                     return Err(refused);
                 }
                 chosen => Some(chosen?),
@@ -162,10 +158,10 @@ impl Sessions {
 
         let (id, counted) = (user.id, key.as_ref().filter(|_| seen.is_some()));
         let proven = Proven { cmd, user, stored, upgraded, chosen, counted, now };
-        let Some(begun) = self.begin(proven).await? else { return Ok(Attempt::Overtaken(key, id)) };
+        let Some(begun) = self.begin(proven).await? else { return Ok(Look::Overtaken(key, id)) };
         let device = device.unwrap_or_else(|| DeviceId::new(&*self.random));
         let device_token = device.token(id, &begun.password, now, self.attempts.mac());
-        Ok(Attempt::Started(Box::new(SignedIn { user: begun.user, pair: begun.pair, device_token })))
+        Ok(Look::Started(Box::new(SignedIn { user: begun.user, pair: begun.pair, device_token })))
     }
 
     /// Who is meant, and how often that failed before. A name that has to wait is not even looked up, unless a device says
@@ -195,19 +191,6 @@ impl Sessions {
         let key = AttemptKey::of_device(user, device, mac);
         let seen = tx.attempts().of(&key).await?;
         Ok(Aim { found, device: Some(device), key: Some(key), seen })
-    }
-
-    /// Frees the attempt that was let through, if it was one that others waited for.
-    async fn give_back(
-        &self,
-        key: Option<&AttemptKey>,
-        seen: Option<Attempts>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        match (key, seen) {
-            (Some(key), Some(seen)) => self.attempts.give_back(&*self.store, key, seen, now).await,
-            _ => Ok(()),
-        }
     }
 
     async fn refuse_log_in(
@@ -240,6 +223,7 @@ impl From<Blocked> for LogInError {
     fn from(blocked: Blocked) -> Self {
         match blocked {
             Blocked::TooMany(wait) => Self::TooManyAttempts(wait),
+            Blocked::Hasher(error) => error.into(),
             Blocked::Store(error) => error.into(),
         }
     }

@@ -8,7 +8,7 @@ use crate::origin::Origin;
 use crate::ports::store::StoreError;
 use crate::secret::SecretString;
 
-use super::{EndAll, RevocationReason, Revoked, Sessions, revoked_events};
+use super::{EndActing, EndAll, RevocationReason, Revoked, Sessions, revoked_events};
 
 /// The end of one session.
 #[derive(Clone, Debug)]
@@ -86,7 +86,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends one live session of an account; `false` when the account has no such session.
+    /// Ends one live session of an account, and those in which its owner acts as somebody else: whoever had it may have
+    /// begun them. `false` when the account has no such session.
     pub async fn revoke(&self, cmd: RevokeSession) -> Result<bool, Failure> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
@@ -95,15 +96,23 @@ impl Sessions {
             // Another replica was first, or an answer was lost: from here on this one knows too.
             self.revocations.remember(&self.policy.revocations(&[cmd.session], now), now);
         }
-        let live = session.is_some_and(|session| session.is_live(now));
-        if !live || !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
+        let Some(session) = session.filter(|session| session.is_live(now)) else { return Ok(false) };
+        if !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
             return Ok(false);
         }
-        let ended = self.policy.revocations(&[cmd.session], now);
+        let mut ended = self.policy.revocations(&[cmd.session], now);
         tx.revocations().add(&ended).await?;
-        let act = AuditEntry::new(now, &*self.random, cmd.actor, Action::Revoke, &cmd.origin);
+        let act = AuditEntry::new(now, &*self.random, cmd.actor.clone(), Action::Revoke, &cmd.origin);
         tx.audit().append(act.on(cmd.user).in_session(cmd.session).with(cmd.reason.as_str())).await?;
-        tx.commit(now, revoked_events(cmd.user, &ended, cmd.reason, &cmd.origin)).await?;
+        let mut effects = revoked_events(cmd.user, &ended, cmd.reason, &cmd.origin);
+        // A session in which somebody else acts as the user began none.
+        if session.impersonation.is_none() {
+            let acting = EndActing { user: cmd.user, at: now, actor: &cmd.actor, origin: &cmd.origin };
+            let acting = acting.run(&mut *tx, &self.policy, &*self.random).await?;
+            effects.extend(acting.effects);
+            ended.extend(acting.revocations);
+        }
+        tx.commit(now, effects).await?;
         self.revocations.remember(&ended, now);
         Ok(true)
     }

@@ -41,13 +41,13 @@ impl Sessions {
         loop {
             let mut tx = self.store.begin().await?;
             let sessions = tx.sessions().purge(now.minus(KEPT), PURGE_BATCH).await?;
-            let revocations = tx.revocations().purge(now).await?;
+            let revocations = tx.revocations().purge(now, PURGE_BATCH).await?;
             let attempts = tx.attempts().purge(self.attempts.policy.forgotten(now), PURGE_BATCH).await?;
             if sessions + revocations + attempts > 0 {
                 tx.commit(now, Vec::new()).await?;
             }
             gone += sessions + revocations + attempts;
-            if sessions.max(attempts) < u64::from(PURGE_BATCH) {
+            if sessions.max(revocations).max(attempts) < u64::from(PURGE_BATCH) {
                 return Ok(gone);
             }
         }

@@ -54,10 +54,11 @@ pub struct Sessions {
     access_tokens: Arc<AccessTokens>,
     attempts: AttemptGuard,
     policy: SessionPolicy,
+    first_party: String,
 }
 
 impl Sessions {
-    /// The capability over its ports.
+    /// The capability over its ports; `first_party` is the client whose sessions are refreshed by those who name none.
     #[expect(clippy::too_many_arguments, reason = "one argument a port; only the composition root calls it")]
     pub fn new(
         store: Arc<dyn Store>,
@@ -70,8 +71,21 @@ impl Sessions {
         access_tokens: Arc<AccessTokens>,
         attempts: AttemptGuard,
         policy: SessionPolicy,
+        first_party: String,
     ) -> Self {
-        Self { store, hasher, passwords, refresh_tokens, revocations, clock, random, access_tokens, attempts, policy }
+        Self {
+            store,
+            hasher,
+            passwords,
+            refresh_tokens,
+            revocations,
+            clock,
+            random,
+            access_tokens,
+            attempts,
+            policy,
+            first_party,
+        }
     }
 }
 

@@ -10,14 +10,16 @@ use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
-use super::{RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events};
+use super::{
+    EndActing, RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events,
+};
 
 /// The use of a refresh token.
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// What the client presents.
     pub token: SecretString,
-    /// Who presents it at the token endpoint; `None` at the first-party one.
+    /// Who presents it at the token endpoint; `None` at the first-party one, where only the first party's are valid.
     pub by: Option<ClientRefresh>,
     /// Where the request came from.
     pub origin: Origin,
@@ -62,6 +64,14 @@ impl Sessions {
     /// Rotates a refresh token. Within the grace a used token gives the same successor; after it, its use ends the
     /// session and is announced.
     pub async fn refresh(&self, cmd: Refresh) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
+        match self.refresh_once(&cmd).await {
+            // Somebody else used the token or ended the session in between: what they left is judged anew.
+            Err(error) if error.is_conflict() => self.refresh_once(&cmd).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn refresh_once(&self, cmd: &Refresh) -> Result<(TokenPair, RefreshOutcome), RefreshError> {
         let now = self.clock.now();
         let presented = self.refresh_tokens.open(cmd.token.expose()).ok_or(RefreshError::Invalid)?;
         let successor = self.refresh_tokens.successor(&presented);
@@ -76,17 +86,23 @@ impl Sessions {
         };
 
         let mut tx = self.store.begin().await?;
-        let mut narrowed = None;
-        if let Some(by) = cmd.by {
+        let (mut narrowed, mut client_id) = (None, &self.first_party);
+        if let Some(by) = &cmd.by {
             // Asked before the token is used: whoever may not use it has used nothing.
             let session = tx.sessions().by_id(presented.session).await?;
             let session = session.filter(|session| session.client_id == by.client_id).ok_or(RefreshError::Invalid)?;
             if by.scope.as_ref().is_some_and(|scope| !session.scope.covers(scope)) {
                 return Err(RefreshError::Scope);
             }
-            narrowed = by.scope;
+            (narrowed, client_id) = (by.scope.clone(), &by.client_id);
         }
         match tx.sessions().rotate(&rotation).await? {
+            // Another client's: the unit ends without a commit, and nothing is used.
+            Rotated::First(session) | Rotated::Again(session) | Rotated::Reused(session)
+                if session.client_id != *client_id =>
+            {
+                Err(RefreshError::Invalid)
+            }
             // Whoever acts as somebody else has no refresh token: this one was not given to anybody.
             Rotated::First(session) | Rotated::Again(session) if session.impersonation.is_some() => {
                 Err(RefreshError::Invalid)
@@ -114,9 +130,13 @@ impl Sessions {
                 if !tx.sessions().revoke(session.id, revoked).await? {
                     return Err(RefreshError::Invalid);
                 }
-                let ended = self.policy.revocations(&[session.id], now);
+                let mut ended = self.policy.revocations(&[session.id], now);
                 tx.revocations().add(&ended).await?;
-                let act = AuditEntry::new(now, &*self.random, Actor::Anonymous, Action::Refresh, &cmd.origin)
+                // Whoever has stolen the session may act as others in it.
+                let actor = Actor::Anonymous;
+                let acting = EndActing { user: session.user, at: now, actor: &actor, origin: &cmd.origin };
+                let acting = acting.run(&mut *tx, &self.policy, &*self.random).await?;
+                let act = AuditEntry::new(now, &*self.random, actor.clone(), Action::Refresh, &cmd.origin)
                     .on(session.user)
                     .in_session(session.id)
                     .refused(Refusal::TokenReuse);
@@ -129,7 +149,9 @@ impl Sessions {
                 };
                 let mut effects = vec![Effect::publish(event, &cmd.origin)];
                 effects.extend(revoked_events(session.user, &ended, revoked.reason, &cmd.origin));
+                effects.extend(acting.effects);
                 tx.commit(now, effects).await?;
+                ended.extend(acting.revocations);
                 self.revocations.remember(&ended, now);
                 Err(RefreshError::Reused)
             }
@@ -160,6 +182,14 @@ impl Sessions {
             session,
             issued_at: now,
         })
+    }
+}
+
+impl RefreshError {
+    /// Whether nothing has happened because somebody else changed the same at the same time.
+    fn is_conflict(&self) -> bool {
+        let Self::Failure(Failure::Unavailable(cause)) = self else { return false };
+        matches!(cause.downcast_ref(), Some(StoreError::Conflict))
     }
 }
 

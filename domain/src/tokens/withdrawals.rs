@@ -12,7 +12,8 @@ pub struct Bulletin {
     pub items: Vec<Withdrawal>,
     /// How far this is.
     pub cursor: Cursor,
-    /// Up to when everything that was committed is in it, here or in what came before.
+    /// Up to when everything that was committed is in it, here or in what came before, by this replica's clock: it goes
+    /// back with that clock when that is set back.
     pub complete_until: Timestamp,
 }
 

@@ -154,7 +154,7 @@ impl Courier {
 
     async fn give_back(&self, waiting: &WebhookDelivery, not_before: Timestamp, why: &str) -> Result<(), StoreError> {
         let (id, attempts) = (waiting.delivery.id, waiting.delivery.attempts);
-        let retry = Retry { id, attempts, not_before, why: why.to_owned(), parked: false };
+        let retry = Retry { id, attempts, refusals: 0, not_before, why: why.to_owned(), parked: false };
         self.queue.retry(waiting.webhook, &retry).await
     }
 

@@ -7,6 +7,9 @@ use event_listener::Event as Bell;
 
 use crate::ids::WebhookId;
 
+/// As many webhooks to which nothing is on its way are remembered as failing: nobody says which of them are deleted.
+const IDLE: usize = 1_000;
+
 /// The deliveries that are on their way, by webhook.
 pub(super) struct Lanes {
     each: u32,
@@ -103,8 +106,53 @@ impl Drop for Place {
             if lane.admitted == 0 && !lane.failing {
                 lanes.remove(&self.id);
             }
+            if lanes.len() > IDLE {
+                // One that is forgotten and fails on is noticed at its next delivery.
+                lanes.retain(|_, lane| lane.admitted > 0);
+            }
         }
         drop(lanes);
         self.lanes.moved.notify(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn webhook(number: usize) -> WebhookId {
+        WebhookId::from_uuid(Uuid::from_u128(u128::try_from(number).expect("a small number")))
+    }
+
+    #[test]
+    fn a_lane_is_there_while_somebody_is_in_it_or_its_webhook_fails() {
+        let lanes = Arc::new(Lanes::new(2));
+        let place = lanes.admit(webhook(1)).expect("there is room");
+        place.note(false);
+        drop(place);
+        assert!(lanes.is_failing(webhook(1)), "it is remembered");
+        let place = lanes.admit(webhook(1)).expect("one may try");
+        assert!(lanes.admit(webhook(1)).is_none(), "and no other");
+        place.note(true);
+        drop(place);
+        assert_eq!(lanes.lock().len(), 0);
+    }
+
+    #[test]
+    fn webhooks_that_fail_and_are_deleted_do_not_fill_the_memory() {
+        let lanes = Arc::new(Lanes::new(2));
+        let waiting = lanes.admit(webhook(0)).expect("there is room");
+        waiting.note(false);
+        for number in 1..3 * IDLE {
+            let place = lanes.admit(webhook(number)).expect("there is room");
+            place.note(false);
+            drop(place);
+            assert!(lanes.lock().len() <= IDLE, "after {number}");
+        }
+        assert!(lanes.is_failing(webhook(3 * IDLE - 1)), "those of late are remembered");
+        assert!(lanes.is_failing(webhook(0)), "and those to which something is on its way");
+        drop(waiting);
     }
 }

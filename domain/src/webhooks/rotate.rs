@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::audit::{Action, Actor};
 use crate::ids::WebhookId;
 use crate::origin::Origin;
-use crate::secret::SecretString;
+use crate::secret::{LONGEST_OVERLAP, SecretString};
 
 use super::{ChangeWebhookError, Webhook, Webhooks};
 
@@ -14,7 +14,7 @@ use super::{ChangeWebhookError, Webhook, Webhooks};
 pub struct RotateWebhookSecret {
     /// Whose.
     pub webhook: WebhookId,
-    /// For how long messages carry a signature of the present secret, too; zero for not at all.
+    /// For how long messages carry a signature of the present secret, too, at most [`LONGEST_OVERLAP`]; zero for not at all.
     pub overlap: Duration,
     /// Who asks.
     pub actor: Actor,
@@ -31,8 +31,9 @@ impl Webhooks {
     /// Gives a webhook a new secret, told here and never again.
     pub async fn rotate_secret(&self, cmd: RotateWebhookSecret) -> Result<SecretString, ChangeWebhookError> {
         let (secret, sealed_secret) = self.fresh_secret(cmd.webhook)?;
+        let overlap = cmd.overlap.min(LONGEST_OVERLAP);
         let change = |webhook: Webhook, now: crate::Timestamp| Webhook {
-            previous: (!cmd.overlap.is_zero()).then(|| (webhook.sealed_secret, now.plus(cmd.overlap))),
+            previous: (!overlap.is_zero()).then(|| (webhook.sealed_secret, now.plus(overlap))),
             sealed_secret,
             ..webhook
         };

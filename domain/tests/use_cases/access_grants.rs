@@ -7,7 +7,7 @@ use portcullis_domain::accounts::UserStatus;
 use portcullis_domain::audit::{Action, Actor, Outcome, Refusal};
 use portcullis_domain::caller::{Caller, Forbidden};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::UserId;
+use portcullis_domain::ids::{EventId, UserId};
 
 use crate::access_roles::entry;
 use crate::access_scene::{
@@ -231,7 +231,8 @@ async fn racing_grants_and_withdrawals_all_take_effect() {
     }
     let standing = world.app.access.standing(ann.id).await.expect("a look").expect("the account");
     assert_eq!(standing.roles.len(), 12 + 1);
-    let mut about_her = world.events().await.into_iter().filter(|event| event.user_id() == Some(ann.id));
+    let (id, hers) = (EventId::new(world.now(), &*world.ports.random), format!("users/{}", ann.id));
+    let mut about_her = world.events().await.into_iter().filter(|event| event.subject(id) == hers);
     assert_eq!(
         about_her.next_back(),
         Some(Event::UserRolesChanged { user_id: ann.id, roles: standing.roles }),

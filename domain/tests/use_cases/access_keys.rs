@@ -1,5 +1,6 @@
 //! API keys: creating them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::access::{
@@ -168,6 +169,30 @@ async fn what_cannot_be_a_key_is_refused() {
     let roles = (0..21).map(|number| role(&format!("role-{number}"))).collect();
     let refused = access.create_key(CreateApiKey { roles, ..wanted() }).await;
     assert!(matches!(refused, Err(ApiKeyError::TooMany)), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_hundred_who_create_the_last_key_at_once_one_gets_it() {
+    let world = Arc::new(World::new().await);
+    let (ann, _, caller) = somebody(&world, "ann", &[]).await;
+    for _ in 1..ApiKey::PER_ACCOUNT_MAX {
+        own_key(&world, &caller, &[]).await;
+    }
+    let tasks: Vec<_> = (0..200)
+        .map(|_| {
+            let (world, wanted) = (world.clone(), wanted_key(&caller, ann.id, &[]));
+            tokio::spawn(async move { world.app.access.create_key(wanted).await })
+        })
+        .collect();
+    let mut created = 0;
+    for task in tasks {
+        match task.await.expect("a task") {
+            Ok(_) => created += 1,
+            Err(ApiKeyError::TooMany) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(created, 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_domain::access::{Access, ApiKeyError, ApiKeyScope, KeyQuery, UpdateApiKey};
+use portcullis_domain::access::{Access, ApiKeyError, ApiKeyScope, KeyQuery, RotateApiKey, UpdateApiKey};
 use portcullis_domain::audit::{Action, Actor, Outcome};
 use portcullis_domain::caller::Identity;
 use portcullis_domain::event::Event;
@@ -10,9 +10,9 @@ use portcullis_domain::ports::limits::Quota;
 
 use crate::access_keys::{refused, revoke, rotate, update, uses};
 use crate::access_roles::entry;
-use crate::access_scene::{granted, own_key, permissions, somebody, wanted_key};
+use crate::access_scene::{admin, granted, own_key, permissions, somebody, wanted_key};
 use crate::faulty::faulty_world;
-use crate::world::{HOUR, SECOND, World};
+use crate::world::{HOUR, SECOND, World, origin};
 
 const MICRO: Duration = Duration::from_micros(1);
 
@@ -170,4 +170,26 @@ async fn what_was_not_committed_has_not_happened_to_a_key() {
         access.keys(&caller, ApiKeyScope::Own, KeyQuery { limit: 9, ..KeyQuery::default() }).await.expect("a page");
     assert_eq!(page.len(), 1);
     assert_eq!((world.events().await, world.acts().await), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn no_key_lifts_its_own_limits_by_the_way_of_administrators_a106() {
+    let world = World::new().await;
+    let (root, caller) = admin(&world, "rita").await;
+    let (ben, ..) = somebody(&world, "ben", &[]).await;
+    let key = own_key(&world, &caller, &["*:*"]).await;
+    let program = uses(&world, &key).await.expect("the key calls");
+    let access = &world.app.access;
+    let not_so = |error: Option<ApiKeyError>| assert!(matches!(error, Some(ApiKeyError::NotASession)), "{error:?}");
+    not_so(access.create_key(wanted_key(&program, root.id, &["*:*"])).await.err());
+    let lifted = UpdateApiKey { scope: ApiKeyScope::All, expires_at: Some(None), ..update(&program, key.key.id) };
+    not_so(access.update_key(lifted).await.err());
+    let rotated = RotateApiKey { scope: ApiKeyScope::All, ..rotate(&program, key.key.id, HOUR) };
+    not_so(access.rotate_key(rotated).await.err());
+
+    let of_another = wanted_key(&program, ben.id, &[]);
+    access.create_key(of_another).await.expect("whose rights it has, it manages");
+    access.revoke_key(&program, ApiKeyScope::All, key.key.id, &origin()).await.expect("it can end itself");
+    assert!(refused(&uses(&world, &key).await));
+    assert_eq!(key.key.owner, root.id);
 }

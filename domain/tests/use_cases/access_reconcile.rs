@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::access::{Change, ReconcileError, Reconciled, RoleDraft, RoleName};
+use portcullis_domain::access::{Change, ReconcileError, Reconciled, Role, RoleDraft, RoleName};
 use portcullis_domain::audit::{Action, Actor, Outcome};
 use portcullis_domain::caller::Caller;
 use portcullis_domain::event::Event;
@@ -121,7 +121,7 @@ async fn the_difference_is_told_and_made_in_one_unit() {
     assert_eq!((changed.version, changed.updated_at, changed.created_at < changed.updated_at), (2, world.now(), true));
     let events = world.events().await;
     assert!(
-        matches!(&events[..], [Event::RoleCreated { .. }, Event::RoleDeleted { .. }, Event::RoleUpdated { .. }]),
+        matches!(&events[..], [Event::RoleDeleted { .. }, Event::RoleCreated { .. }, Event::RoleUpdated { .. }]),
         "{events:?}"
     );
     let mut acts: Vec<_> = world.acts().await.iter().map(|act| (act.action.as_str(), act.actor.clone())).collect();
@@ -131,6 +131,20 @@ async fn the_difference_is_told_and_made_in_one_unit() {
     let again = reconcile(&world, &drafts, true, false).await.expect("an answer");
     assert_eq!(again.changes, [], "doing it again changes nothing");
     assert_eq!((world.events().await, world.acts().await), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_for_more_one_role_makes_room_for_another() {
+    let world = World::new().await;
+    let drafts: Vec<_> = (2..Role::ROLES_MAX).map(|number| draft(&format!("role-{number}"), &[])).collect();
+    reconcile(&world, &drafts, true, false).await.expect("as many as there may be");
+    let mut others = drafts.clone();
+    others[0] = draft("another", &[]);
+    reconcile(&world, &others, true, false).await.expect("one goes and one comes");
+    assert_eq!(names(&world).await.len(), Role::ROLES_MAX);
+    others.push(draft("one-more", &[]));
+    let refused = reconcile(&world, &others, true, false).await;
+    assert!(matches!(refused, Err(ReconcileError::Draft(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_domain::access::Role;
 use portcullis_domain::accounts::{CredentialState, User, UserStatus};
 use portcullis_domain::administration::{
     AdministrationError, CreateUser, CreateUserError, CreatedUser, UpdateUser, UpdateUserError, UserQuery, UserSort,
@@ -68,6 +69,24 @@ async fn an_account_is_opened_with_a_link_and_its_roles_a112() {
     ];
     assert_eq!(acts.len(), expected.len());
     assert!(expected.iter().all(|act| acts.contains(act)), "{acts:?}");
+}
+
+#[tokio::test]
+async fn nobody_opens_an_account_with_more_roles_than_an_account_can_have() {
+    let world = World::new().await;
+    let mut roles = Vec::new();
+    for number in 0..=Role::PER_ACCOUNT_MAX {
+        define(&world, &format!("role-{number}"), &[]).await;
+        roles.push(role_name(&format!("role-{number}")));
+    }
+    let with = |roles| CreateUser { roles, caller: Caller::operator(), ..newcomer("ann") };
+    let refused = create(&world, with(roles.clone())).await.expect_err("one too many");
+    assert!(matches!(refused, CreateUserError::TooManyRoles), "{refused:?}");
+    assert_eq!(refused.to_string(), "too many roles: an account has at most 100");
+    let first = roles[0].clone();
+    *roles.last_mut().expect("a role") = first;
+    let created = create(&world, with(roles)).await.expect("the same role twice is one");
+    assert_eq!(created.view.roles.len(), Role::PER_ACCOUNT_MAX + 1, "these and `user`");
 }
 
 #[tokio::test]
@@ -256,4 +275,17 @@ async fn what_there_is_is_counted_once_a_minute() {
     world.clock.advance(Duration::from_micros(1));
     let second = world.app.administration.statistics(&reads).await.expect("numbers");
     assert_eq!((second.counts.users, second.counts.live_sessions, second.counted_at), (2, 2, world.now()));
+}
+
+#[tokio::test]
+async fn what_was_counted_before_the_clock_was_set_back_is_counted_anew() {
+    let world = World::new().await;
+    let reads = program(&["stats:read"]);
+    let right = world.now();
+    world.clock.advance(Duration::from_secs(3_600));
+    world.app.administration.statistics(&reads).await.expect("numbers");
+    world.clock.set(right);
+    world.signed_in("ann").await;
+    let again = world.app.administration.statistics(&reads).await.expect("numbers");
+    assert_eq!((again.counts.users, again.counted_at), (1, right));
 }

@@ -66,6 +66,33 @@ async fn a012_two_hundred_wrong_passwords_from_two_hundred_addresses_are_throttl
 }
 
 #[tokio::test]
+async fn a012_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_longest_wait() {
+    let at = Timestamp::from_unix_seconds;
+    let seen = |seconds| Some(Attempts { failures: ATTEMPTS.free + 5, last_at: at(seconds) });
+    let wait = ATTEMPTS.wait(ATTEMPTS.free + 5);
+    assert_eq!(ATTEMPTS.admit(seen(1_000), at(1_000)), Admission::Wait(wait));
+    assert_eq!(ATTEMPTS.admit(seen(1_001), at(1_000)), Admission::Wait(wait + SECOND), "clocks of replicas differ");
+    for ahead in [3_600, 86_400, 10 * 86_400] {
+        let seen = seen(1_000 + ahead);
+        assert_eq!(ATTEMPTS.admit(seen, at(1_000)), Admission::Reserve(seen.expect("failures")), "{ahead} s ahead");
+    }
+
+    let world = World::new().await;
+    world.register("ann").await;
+    let right = world.now();
+    world.clock.advance(10 * DAY);
+    exhaust(&world, "ann").await;
+    assert_eq!(refused(&world, "ann", PASSWORD).await, Some(SECOND));
+    world.clock.set(right);
+    assert_eq!(refused(&world, "ann", "wrong").await, None, "one attempt is let through, and counted");
+    let counted = counted(&world, "ann").await.expect("failures");
+    assert_eq!(counted, Attempts { failures: ATTEMPTS.free + 1, last_at: right }, "by the clock as it is now");
+    assert_eq!(refused(&world, "ann", PASSWORD).await, Some(2 * SECOND), "the next one waits as ever");
+    world.clock.advance(2 * SECOND);
+    world.log_in("ann").await;
+}
+
+#[tokio::test]
 async fn a012_the_wait_doubles_with_each_failure_up_to_its_limit() {
     let world = World::new().await;
     world.register("ann").await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis_domain::accounts::{
-    AttemptKey, Attempts, ChangePassword, ChangePasswordError, Password, PasswordHash, UpdateProfile,
-    UpdateProfileError,
+    AttemptKey, Attempts, ChangePassword, ChangePasswordError, DeleteAccount, DeleteAccountError, Password,
+    PasswordHash, UpdateProfile, UpdateProfileError,
 };
 use portcullis_domain::ports::security::{HashError, Match, PasswordHasher};
 use portcullis_domain::ports::store::Store;
@@ -13,8 +13,8 @@ use portcullis_domain::sessions::{LogInError, TokenPair};
 use portcullis_domain::{Failure, Timestamp};
 
 use crate::attempts::{counted, exhaust, refused};
-use crate::faulty::faulty_world;
-use crate::world::{ATTEMPTS, PASSWORD, SECOND, World, email, origin, password, policy};
+use crate::faulty::{Fault, faulty_world};
+use crate::world::{ATTEMPTS, PASSWORD, SECOND, World, deletion, email, origin, password, policy};
 
 const NEW: &str = "a rather different phrase";
 
@@ -214,14 +214,31 @@ async fn the_one_attempt_after_a_wait_survives_an_upgrade_of_the_hash_by_another
     assert!(!armed.load(Ordering::SeqCst), "the change was overtaken");
 }
 
-/// A hasher whose line is full when it is armed.
+/// A hasher whose line is full when it is armed: for those who ask first, or only for those who come with a password.
 struct Full {
     inner: Arc<dyn PasswordHasher>,
     armed: Arc<AtomicBool>,
+    admits: bool,
+}
+
+impl Full {
+    /// A world with such a hasher.
+    async fn world(admits: bool) -> (World, Arc<AtomicBool>) {
+        let armed = Arc::new(AtomicBool::new(false));
+        let world = World::with(policy(), |ports| {
+            ports.hasher = Arc::new(Self { inner: ports.hasher.clone(), armed: armed.clone(), admits });
+        });
+        (world.await, armed)
+    }
 }
 
 #[async_trait::async_trait]
 impl PasswordHasher for Full {
+    fn admit(&self) -> Result<(), HashError> {
+        let full = !self.admits && self.armed.load(Ordering::SeqCst);
+        if full { Err(HashError::Overloaded) } else { Ok(()) }
+    }
+
     async fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         self.inner.hash(password).await
     }
@@ -236,11 +253,7 @@ impl PasswordHasher for Full {
 
 #[tokio::test]
 async fn a013_an_attempt_that_met_a_full_line_is_not_used_up() {
-    let armed = Arc::new(AtomicBool::new(false));
-    let world = World::with(policy(), |ports| {
-        ports.hasher = Arc::new(Full { inner: ports.hasher.clone(), armed: armed.clone() });
-    })
-    .await;
+    let (world, armed) = Full::world(true).await;
     world.register("ann").await;
     exhaust(&world, "ann").await;
     world.clock.advance(SECOND);
@@ -248,4 +261,71 @@ async fn a013_an_attempt_that_met_a_full_line_is_not_used_up() {
     let turned_away = world.try_log_in("ann", PASSWORD).await;
     assert!(matches!(turned_away, Err(LogInError::Failure(Failure::Overloaded))), "{turned_away:?}");
     world.log_in("ann").await;
+}
+
+/// Fails as often as costs no wait, and waits for the one attempt that is free then.
+async fn exhausted(world: &World, pair: &TokenPair) {
+    for _ in 0..ATTEMPTS.free {
+        drop(world.app.accounts.change_password(change(pair, "wrong")).await);
+    }
+    world.clock.advance(SECOND);
+}
+
+#[tokio::test]
+async fn a013_nor_is_that_of_somebody_who_is_signed_in() {
+    let (world, armed) = Full::world(true).await;
+    let (_, pair) = world.signed_in("ann").await;
+    let accounts = &world.app.accounts;
+
+    exhausted(&world, &pair).await;
+    armed.store(true, Ordering::SeqCst);
+    let turned_away = accounts.update_profile(moving(&pair, PASSWORD)).await;
+    assert!(matches!(turned_away, Err(UpdateProfileError::Failure(Failure::Overloaded))), "{turned_away:?}");
+    accounts.update_profile(moving(&pair, PASSWORD)).await.expect("a new address");
+
+    exhausted(&world, &pair).await;
+    armed.store(true, Ordering::SeqCst);
+    let turned_away = accounts.change_password(change(&pair, PASSWORD)).await;
+    assert!(matches!(turned_away, Err(ChangePasswordError::Failure(Failure::Overloaded))), "{turned_away:?}");
+    accounts.change_password(change(&pair, PASSWORD)).await.expect("a new password");
+
+    exhausted(&world, &pair).await;
+    armed.store(true, Ordering::SeqCst);
+    let end = || DeleteAccount { current_password: password(NEW), ..deletion(pair.session.user) };
+    let turned_away = accounts.delete(end()).await;
+    assert!(matches!(turned_away, Err(DeleteAccountError::Failure(Failure::Overloaded))), "{turned_away:?}");
+    accounts.delete(end()).await.expect("the end");
+}
+
+#[tokio::test]
+async fn a013_the_right_password_is_not_used_up_by_a_new_one_that_is_too_weak() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    exhausted(&world, &pair).await;
+    let weak = ChangePassword { new: password("password"), ..change(&pair, PASSWORD) };
+    let refused = world.app.accounts.change_password(weak).await;
+    assert!(matches!(refused, Err(ChangePasswordError::WeakPassword(_))), "{refused:?}");
+    world.app.accounts.change_password(change(&pair, PASSWORD)).await.expect("the same attempt, with a better one");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_by_a_full_line_has_asked_nothing_of_the_store() {
+    let fault = Fault::default();
+    let (armed, behind) = (Arc::new(AtomicBool::new(false)), fault.clone());
+    let world = World::with(policy(), |ports| {
+        behind.stand_before(ports);
+        ports.hasher = Arc::new(Full { inner: ports.hasher.clone(), armed: armed.clone(), admits: false });
+    })
+    .await;
+    let (_, pair) = world.signed_in("ann").await;
+    armed.store(true, Ordering::SeqCst);
+    fault.asked();
+    let accounts = &world.app.accounts;
+    let refused = accounts.update_profile(moving(&pair, PASSWORD)).await;
+    assert!(matches!(refused, Err(UpdateProfileError::Failure(Failure::Overloaded))), "{refused:?}");
+    let refused = accounts.change_password(change(&pair, PASSWORD)).await;
+    assert!(matches!(refused, Err(ChangePasswordError::Failure(Failure::Overloaded))), "{refused:?}");
+    let refused = accounts.delete(deletion(pair.session.user)).await;
+    assert!(matches!(refused, Err(DeleteAccountError::Failure(Failure::Overloaded))), "{refused:?}");
+    assert!(fault.asked().is_empty());
 }

@@ -9,6 +9,7 @@ use portcullis_domain::caller::Caller;
 use portcullis_domain::clients::{ChangeClientError, Client, ClientId, CreateClient, CreateClientError, RotateSecret};
 use portcullis_domain::event::Event;
 use portcullis_domain::ports::store::Store;
+use portcullis_domain::secret::LONGEST_OVERLAP;
 use portcullis_domain::tokens::Scope;
 use portcullis_domain::{App, Failure};
 use portcullis_memory::MemoryRevocations;
@@ -192,6 +193,19 @@ async fn within_the_overlap_both_secrets_work_to_the_microsecond() {
     world.clock.advance(MICRO);
     assert!(!proves(&world.app, "orders", &old).await, "the overlap is over");
     assert!(proves(&world.app, "orders", &new).await);
+}
+
+#[tokio::test]
+async fn the_secret_before_works_for_thirty_days_at_the_longest() {
+    let world = World::new().await;
+    let (_, old) = client(&world, "orders", "").await;
+    rotate(&world.app, "orders", Duration::MAX).await.expect("a new secret");
+    let until = stored(&world, "orders").await.and_then(|client| client.previous).map(|(_, until)| until);
+    assert_eq!(until, Some(world.now().plus(LONGEST_OVERLAP)));
+    world.clock.advance(LONGEST_OVERLAP - MICRO);
+    assert!(proves(&world.app, "orders", &old).await);
+    world.clock.advance(MICRO);
+    assert!(!proves(&world.app, "orders", &old).await);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! A store whose commits fail while a test says so, and in which the units of racing tasks take turns.
+//! A store whose commits fail, or are not answered, while a test says so, and in which the units of racing tasks take turns.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use portcullis_domain::Timestamp;
+use portcullis_domain::app::Ports;
 use portcullis_domain::ports::access::{ApiKeyRepository, OneTimeTokenRepository, RoleRepository};
 use portcullis_domain::ports::accounts::{AttemptRepository, CredentialRepository, UserRepository};
 use portcullis_domain::ports::audit::AuditRepository;
@@ -21,12 +22,23 @@ use crate::world::{World, policy};
 #[derive(Clone, Default)]
 pub(crate) struct Fault {
     fails: Arc<AtomicBool>,
+    unanswered: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Fault {
     pub(crate) fn set(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Whether the connection breaks after each commit, before its answer.
+    pub(crate) fn leave_unanswered(&self, unanswered: bool) {
+        self.unanswered.store(unanswered, Ordering::SeqCst);
+    }
+
+    /// Puts such a store before the one there is.
+    pub(crate) fn stand_before(&self, ports: &mut Ports) {
+        ports.store = Arc::new(Faulty { inner: ports.store.clone(), fault: self.clone() });
     }
 
     /// What was asked of the store since the last call.
@@ -52,11 +64,8 @@ struct FaultyTx {
 /// A world, and the switch that makes its commits fail.
 pub(crate) async fn faulty_world() -> (World, Fault) {
     let fault = Fault::default();
-    let behind = fault.clone();
-    let world = World::with(policy(), move |ports| {
-        ports.store = Arc::new(Faulty { inner: ports.store.clone(), fault: behind });
-    });
-    (world.await, fault)
+    let world = World::with(policy(), |ports| fault.stand_before(ports)).await;
+    (world, fault)
 }
 
 #[async_trait]
@@ -145,6 +154,10 @@ impl Tx for FaultyTx {
         if self.fault.fails.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the connection broke".into()));
         }
-        self.inner.commit(at, effects).await
+        self.inner.commit(at, effects).await?;
+        if self.fault.unanswered.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the connection broke".into()));
+        }
+        Ok(())
     }
 }

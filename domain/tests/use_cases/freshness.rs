@@ -122,17 +122,49 @@ async fn what_asks_the_store_does_not_need_the_list() {
 }
 
 #[test]
-fn an_earlier_look_does_not_make_knowledge_older() {
+fn the_last_look_counts_and_knowledge_from_the_future_is_stale() {
     let at = Timestamp::from_unix_seconds;
     let freshness = Freshness::new(Some(5 * SECOND));
     assert_eq!(freshness.learned_at(), None);
     assert!(freshness.is_stale(at(0)));
     freshness.learned(at(100));
-    freshness.learned(at(50));
-    assert_eq!(freshness.learned_at(), Some(at(100)), "two looks may end in another order than they began");
     assert!(!freshness.is_stale(at(105)) && freshness.is_stale(at(105).plus(MICRO)));
-    assert!(!freshness.is_stale(at(0)), "a clock that was set back makes nothing stale");
+    assert!(!freshness.is_stale(at(99)), "a caller looked at the clock a moment before");
+    assert!(freshness.is_stale(at(99).minus(MICRO)), "nobody knows how old it is");
+    freshness.learned(at(50));
+    assert_eq!(freshness.learned_at(), Some(at(50)), "the clock was set back");
+    assert!(!freshness.is_stale(at(55)) && freshness.is_stale(at(55).plus(MICRO)));
     assert!(!Freshness::new(None).is_stale(at(i64::MAX)));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_for_one_look_makes_nobody_trust_old_knowledge() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    let (token, replica) = (pair.access_token.expose(), replica(&world, Some(5 * SECOND)));
+    let right = world.now();
+    world.clock.advance(10 * MINUTE);
+    replica.learn(None).await.expect("a look");
+    world.clock.set(right);
+    assert_eq!(verdict(&replica, token), Verdict::Unavailable, "at once, and not ten minutes later");
+    replica.learn(None).await.expect("a look");
+    assert_eq!(verdict(&replica, token), Verdict::Accepted, "a look makes it good again");
+    world.clock.advance(5 * SECOND + MICRO);
+    assert_eq!(verdict(&replica, token), Verdict::Unavailable, "and it ages as ever");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_for_one_look_hides_no_revocation_from_the_next() {
+    let world = World::new().await;
+    let (_, pair) = world.signed_in("ann").await;
+    let replica = replica(&world, Some(5 * SECOND));
+    let right = world.now();
+    world.clock.advance(10 * MINUTE);
+    let ahead = replica.learn(None).await.expect("a look");
+    world.clock.set(right);
+    world.app.sessions.log_out(&world.calls(&pair), origin()).await.expect("a logout");
+    replica.learn(Some(ahead)).await.expect("a look");
+    assert_eq!(verdict(&replica, pair.access_token.expose()), Verdict::Refused);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use portcullis_domain::audit::{Action, Actor, Refusal};
 use portcullis_domain::caller::Caller;
 use portcullis_domain::event::Event;
 use portcullis_domain::origin::Origin;
-use portcullis_domain::sessions::{ListSessions, LogOutError, RevocationReason};
+use portcullis_domain::sessions::{ListSessions, LogOutError, Refresh, RevocationReason, TokenPair};
 use portcullis_domain::tokens::Scope;
 
 use crate::administration_scene::{calling_with, define, employee, grant, manage, one_refusal, permissions, program};
@@ -227,4 +227,33 @@ async fn who_may_not_act_as_others_any_more_is_nobody_at_once_a104() {
     };
     assert!(scene.world.app.access.withdraw(cmd).await.expect("a withdrawal"));
     assert!(calling_with(&scene.world, &acting.access_token).await.is_none());
+}
+
+#[tokio::test]
+async fn acting_as_others_ends_with_the_session_it_may_have_begun_in_a065_a042() {
+    let refresh = |pair: &TokenPair| Refresh { token: pair.refresh_token.clone(), by: None, origin: origin() };
+    for way in ["reuse", "logout", "administrator"] {
+        let scene = scene().await;
+        let Scene { world, sue, .. } = &scene;
+        let pair = world.log_in("sue").await;
+        let acting = impersonating(&scene, true).await;
+        calling_with(world, &acting.access_token).await.expect("somebody who acts as ann");
+        let caller = calling_with(world, &pair.access_token).await.expect("sue");
+        match way {
+            "reuse" => {
+                world.app.sessions.refresh(refresh(&pair)).await.expect("the first use");
+                world.clock.advance(MINUTE);
+                assert!(world.app.sessions.refresh(refresh(&pair)).await.is_err(), "a thief, or sue");
+            }
+            "logout" => {
+                let session = caller.session().expect("a session");
+                world.app.sessions.log_out(session, origin()).await.expect("logged out");
+            }
+            _ => {
+                let cmd = manage(&Caller::operator(), sue);
+                world.app.administration.revoke_sessions(cmd, Some(pair.session.id)).await.expect("revoked");
+            }
+        }
+        assert_eq!(calling_with(world, &acting.access_token).await, None, "{way}");
+    }
 }

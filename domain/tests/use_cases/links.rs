@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::access::{GrantRole, Purpose};
+use portcullis_domain::access::{ApiKeyScope, CreateApiKey, DefineRole, GrantRole, Purpose};
 use portcullis_domain::accounts::{ChangePassword, UpdateProfile};
 use portcullis_domain::administration::{CreateUser, Link, SetPasswordError, UpdateUser};
 use portcullis_domain::audit::{Action, Actor};
@@ -12,16 +12,19 @@ use portcullis_domain::ports::store::Store;
 use portcullis_domain::secret::SecretDigest;
 use portcullis_domain::sessions::LogInError;
 
-use crate::administration_scene::{define, grant, manage, program, role_name, set_password};
+use crate::administration_scene::{define, employee, grant, manage, permissions, role_name, set_password};
 use crate::faulty::faulty_world;
 use crate::world::{ATTEMPTS, DAY, PASSWORD, SECOND, World, email, origin, password, some_session, username};
 
 const NEW: &str = "a rather different phrase";
 
 async fn link(world: &World, name: &str) -> Link {
+    link_by(world, &Caller::operator(), name).await
+}
+
+async fn link_by(world: &World, caller: &Caller, name: &str) -> Link {
     let user = world.find(name).await;
-    let caller = program(&["users:write"]);
-    world.app.administration.password_link(manage(&caller, &user)).await.expect("a link")
+    world.app.administration.password_link(manage(caller, &user)).await.expect("a link")
 }
 
 /// That a link sets no password, now.
@@ -126,7 +129,7 @@ async fn a_link_dies_with_a_new_password_or_address_a017() {
 async fn an_account_without_a_password_gets_its_first_one_by_the_link_a016_a019() {
     let world = World::new().await;
     let cmd = CreateUser {
-        caller: program(&["users:write"]),
+        caller: Caller::operator(),
         username: Some(username("ann")),
         email: email("ann@example.com"),
         email_verified: false,
@@ -207,8 +210,10 @@ async fn a_link_that_is_made_while_its_owner_is_promoted_is_dead_a104_m5() {
         let (world, _) = faulty_world().await;
         let world = Arc::new(world);
         let (ann, _) = world.signed_in("ann").await;
+        define(&world, "helpdesk", &["users:write"]).await;
+        let (_, _, helper) = employee(&world, "hal", "helpdesk").await;
         let making = {
-            let (world, cmd) = (world.clone(), manage(&program(&["users:write"]), &ann));
+            let (world, cmd) = (world.clone(), manage(&helper, &ann));
             tokio::spawn(async move { world.app.administration.password_link(cmd).await })
         };
         grant(&world, ann.id, "admin").await;
@@ -216,6 +221,57 @@ async fn a_link_that_is_made_while_its_owner_is_promoted_is_dead_a104_m5() {
             is_dead(&world, &made).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_link_is_good_for_no_more_than_its_maker_may_do_by_now_a043_a104() {
+    let world = World::new().await;
+    define(&world, "helpdesk", &["users:write", "api-keys:write"]).await;
+    define(&world, "staff", &[]).await;
+    let (hal, _, helper) = employee(&world, "hal", "helpdesk").await;
+    let (ann, _) = world.signed_in("ann").await;
+    grant(&world, ann.id, "staff").await;
+    let made = link_by(&world, &helper, "ann").await;
+    let all = |name: &str, held: &[&str], version: u32| DefineRole {
+        caller: Caller::operator(),
+        name: role_name(name),
+        description: None,
+        permissions: Some(permissions(held)),
+        version: Some(version),
+        origin: origin(),
+    };
+    // Ann becomes mightier without being touched: her role does.
+    world.app.access.update_role(all("staff", &["orders:write"], 1)).await.expect("a change");
+    is_dead(&world, &made).await;
+    world.app.access.update_role(all("staff", &[], 2)).await.expect("a change");
+
+    let key = CreateApiKey {
+        caller: helper.clone(),
+        owner: hal.id,
+        name: "invitations".to_owned(),
+        permissions: permissions(&["users:write"]),
+        roles: Vec::new(),
+        networks: Vec::new(),
+        quota: None,
+        expires_at: None,
+        origin: origin(),
+    };
+    let key = world.app.access.create_key(key).await.expect("a key");
+    let program = world.app.access.resolve_key(key.secret.expose(), &origin()).await.expect("the key calls");
+    world.register("ben").await;
+    let by_key = link_by(&world, &program, "ben").await;
+    let access = &world.app.access;
+    access.revoke_key(&Caller::operator(), ApiKeyScope::All, key.key.id, &origin()).await.expect("the key is revoked");
+    is_dead(&world, &by_key).await;
+
+    world.app.administration.disable(manage(&Caller::operator(), &hal), "left".to_owned()).await.expect("disabled");
+    is_dead(&world, &made).await;
+    world.app.administration.enable(manage(&Caller::operator(), &hal)).await.expect("enabled");
+    world.app.access.update_role(all("helpdesk", &["users:read"], 1)).await.expect("a change");
+    is_dead(&world, &made).await;
+    world.app.access.update_role(all("helpdesk", &["users:write"], 2)).await.expect("a change");
+    let ann = world.app.administration.set_password(set_password(&made.token, NEW)).await.expect("a password");
+    assert_eq!(ann.username, Some(username("ann")), "whoever has their rights back has made good links");
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ mod keys_schedule;
 mod keys_steps;
 mod links;
 mod log_in;
+mod lost_answers;
 mod names;
 mod passwords;
 mod profile;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::event::Event;
-use portcullis_domain::sessions::{Refresh, RefreshError, RefreshOutcome, SessionPolicy};
+use portcullis_domain::sessions::{ClientRefresh, LogIn, Refresh, RefreshError, RefreshOutcome, SessionPolicy};
 
-use crate::world::{DAY, MINUTE, SECOND, World, origin, policy};
+use crate::world::{DAY, MINUTE, PASSWORD, SECOND, World, login, origin, policy};
 
 const MICRO: Duration = Duration::from_micros(1);
 
@@ -154,6 +154,30 @@ async fn what_is_no_refresh_token_is_refused_b48() {
     }
     assert_eq!(world.events().await, [], "noise is nobody's theft");
     world.refreshed(&pair).await;
+}
+
+#[tokio::test]
+async fn whoever_names_no_client_refreshes_the_sessions_of_the_first_party_only() {
+    let world = World::new().await;
+    world.register("ann").await;
+    let of_orders = LogIn { client_id: "orders".to_owned(), ..login("ann", PASSWORD) };
+    let pair = world.app.sessions.log_in(of_orders).await.expect("a session of a client").pair;
+    world.events().await;
+    let first = world.refresh(&pair).await;
+    assert!(matches!(first, Err(RefreshError::Invalid)), "{first:?}");
+    let stored = world.session(pair.session.id).await.expect("the session");
+    assert_eq!((stored.family.generation, stored.revoked), (0, None), "nothing was used");
+
+    let by = || Some(ClientRefresh { client_id: "orders".to_owned(), scope: None });
+    let of_client = |token| Refresh { token, by: by(), origin: origin() };
+    let (next, _) = world.app.sessions.refresh(of_client(pair.refresh_token.clone())).await.expect("its own client");
+    let again = world.refresh(&pair).await;
+    assert!(matches!(again, Err(RefreshError::Invalid)), "within the grace: {again:?}");
+    world.clock.advance(MINUTE);
+    let late = world.refresh(&pair).await;
+    assert!(matches!(late, Err(RefreshError::Invalid)), "after it, as noise: {late:?}");
+    assert_eq!(world.events().await, [], "and nobody's session ends");
+    world.app.sessions.refresh(of_client(next.refresh_token)).await.expect("it goes on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

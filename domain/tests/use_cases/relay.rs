@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use portcullis_domain::event::Event;
 use portcullis_domain::origin::Origin;
-use portcullis_domain::ports::delivery::{Backlog, Outbox, PublishError};
+use portcullis_domain::ports::ambient::Clock;
+use portcullis_domain::ports::delivery::{Backlog, Delivery, Outbox, PublishError};
 use portcullis_domain::ports::store::{Effect, Store};
 use portcullis_domain::relay::{Relay, RelaySettings};
 
@@ -177,6 +178,109 @@ async fn a_delivery_refused_again_and_again_is_parked_and_lets_its_subject_pass(
     world.clock.advance(11 * MINUTE);
     assert_eq!(world.round().await.delivered, 1);
     assert_eq!(notes(&world), ["good", "bad"], "at last it is delivered");
+}
+
+fn is(delivery: &Delivery, note: &str) -> bool {
+    matches!(&delivery.event, Event::UserUpdated { changed, .. } if changed[0] == note)
+}
+
+#[tokio::test]
+async fn refusals_are_counted_and_not_the_claims_of_an_outage() {
+    let (world, ann, _) = two().await;
+    announce(&world, &ann, &["a1", "a2"]).await;
+    world.publisher.fail_when(|_| Err(PublishError::Unavailable("the connection broke".to_owned())));
+    let mut claims = 0;
+    while claims < 3 * RelaySettings::default().park_after {
+        claims += u32::from(world.round().await.claimed > 0);
+        world.clock.advance(5 * SECOND);
+    }
+    world.publisher.fail_when(|_| Err(PublishError::Refused("not now".to_owned())));
+    let round = world.round().await;
+    assert_eq!((round.failed, round.parked), (2, 0), "the first refusal after an outage parks nothing");
+    assert_eq!(backlog(&world).await.parked, 0);
+    world.publisher.recover();
+    world.clock.advance(5 * SECOND);
+    assert_eq!(world.round().await.delivered, 2);
+    assert_eq!(notes(&world), ["a1", "a2"], "nobody has overtaken");
+    let published = world.publisher.published();
+    let refusals: Vec<_> = published.iter().rev().take(2).map(|published| published.delivery.refusals).collect();
+    assert_eq!(refusals, [0, 1], "who waits behind a refused one was not refused");
+}
+
+#[tokio::test]
+async fn a_parked_delivery_stays_parked_while_the_broker_is_away() {
+    let (world, ann, _) = two().await;
+    announce(&world, &ann, &["bad"]).await;
+    world.publisher.fail_when(|_| Err(PublishError::Refused("unroutable".to_owned())));
+    while backlog(&world).await.parked == 0 {
+        world.round().await;
+        world.clock.advance(5 * SECOND);
+    }
+    world.clock.advance(RelaySettings::default().parked_pause);
+    world.publisher.fail_when(|_| Err(PublishError::Unavailable("the connection broke".to_owned())));
+    let round = world.round().await;
+    assert_eq!((round.claimed, round.failed, round.parked), (1, 1, 0), "an outage parks nothing: {round:?}");
+    assert_eq!(backlog(&world).await.parked, 1, "what was parked before stays so");
+
+    announce(&world, &ann, &["good"]).await;
+    world.publisher.fail_when(|delivery| match is(delivery, "bad") {
+        true => Err(PublishError::Unavailable("the connection broke".to_owned())),
+        false => Ok(()),
+    });
+    assert_eq!(world.round().await.delivered, 1);
+    assert_eq!(notes(&world), ["good"], "its subject is not held up again");
+    world.publisher.recover();
+    world.clock.advance(5 * SECOND);
+    assert_eq!(world.round().await.delivered, 1, "after the outage it need not rest for as long as after a refusal");
+    assert_eq!(notes(&world), ["good", "bad"]);
+}
+
+#[tokio::test]
+async fn a_queue_that_takes_longer_than_its_lease_is_given_back() {
+    let (world, ann, ben) = two().await;
+    let all: Vec<String> = (0..30).map(|number| format!("{number:02}")).collect();
+    announce(&world, &ann, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let (clock, other) = (world.clock.clone(), world.store.clone());
+    // Each publish takes a second, and at the end of each another relay looks for what is free.
+    world.publisher.fail_when(move |_| {
+        clock.advance(SECOND);
+        let claim = other.claim(10, clock.now(), SECOND);
+        let claimed = futures_util::FutureExt::now_or_never(claim).expect("memory never waits").expect("a claim");
+        assert_eq!(claimed, [], "nobody else has a part of a queue that is being published");
+        Ok(())
+    });
+    let round = world.round().await;
+    let (lease, longest) = (RelaySettings::default().lease, RelaySettings::default().longest_publish);
+    let in_time = usize::try_from((lease - longest).as_secs()).expect("short");
+    assert_eq!((round.claimed, round.delivered, round.failed), (30, in_time, 0), "{round:?}");
+    assert_eq!(round.why, None, "nothing went wrong");
+    announce(&world, &ben, &["b1"]).await;
+    world.publisher.recover();
+    let rest = world.round().await;
+    assert_eq!((rest.claimed, rest.delivered), (31 - in_time, 31 - in_time), "the rest is due at once");
+    let order: Vec<_> = notes(&world).into_iter().filter(|note| note != "b1").collect();
+    assert_eq!(order, all, "a subject keeps its order");
+    let last = world.publisher.published().into_iter().rfind(|published| is(&published.delivery, "29"));
+    let last = last.expect("it was published").delivery;
+    assert_eq!((last.attempts, last.refusals), (2, 0), "and is not punished for having waited");
+}
+
+#[tokio::test]
+async fn queues_that_wait_for_others_are_given_back_before_their_lease_ends() {
+    let (world, ann, ben) = two().await;
+    announce(&world, &ann, &["a1"]).await;
+    announce(&world, &ben, &["b1"]).await;
+    let clock = world.clock.clone();
+    world.publisher.fail_when(move |_| {
+        clock.advance(RelaySettings::default().longest_publish);
+        Ok(())
+    });
+    let settings = RelaySettings { in_flight: 1, ..RelaySettings::default() };
+    let narrow = Relay::new(world.store.clone(), world.publisher.clone(), world.clock.clone(), settings);
+    let round = narrow.run_once().await.expect("a round");
+    assert_eq!((round.claimed, round.delivered, round.failed), (2, 1, 0), "the second did not get its turn: {round:?}");
+    assert_eq!(world.round().await.delivered, 1, "and is due at once");
+    assert_eq!(notes(&world), ["a1", "b1"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_domain::audit::{Action, AuditQuery};
 use portcullis_domain::event::Event;
-use portcullis_domain::ids::SessionId;
+use portcullis_domain::ids::{EventId, SessionId};
 use portcullis_domain::sessions::{
     ListSessions, LogIn, LogInError, RefreshError, RevocationReason, SessionPolicy, TokenPair,
 };
@@ -99,7 +99,8 @@ async fn a039_a_login_ends_the_session_whose_cookies_it_overwrites_whoever_it_wa
     assert!(world.app.tokens.authenticate(theirs.access_token.expose()).is_err(), "nobody holds its tokens any more");
     let told = world.events().await;
     let ended = told.iter().filter(|event| event.name() == "session.revoked").collect::<Vec<_>>();
-    assert_eq!(ended.iter().map(|event| event.user_id()).collect::<Vec<_>>(), [Some(ann.id)], "told under its owner");
+    let subjects = ended.iter().map(|event| event.subject(EventId::new(world.now(), &*world.ports.random)));
+    assert_eq!(subjects.collect::<Vec<_>>(), [format!("users/{}", ann.id)], "told under its owner");
     let on_ann = AuditQuery { subject: Some(ann.id), limit: 1, ..AuditQuery::default() };
     let last = world.app.audit.page(&on_ann).await.expect("a page").remove(0);
     assert_eq!(

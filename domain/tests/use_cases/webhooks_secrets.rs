@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_domain::audit::{Action, Actor};
 use portcullis_domain::ports::webhooks::{SendError, WebhookQueue};
+use portcullis_domain::secret::LONGEST_OVERLAP;
 use portcullis_domain::webhooks::{RotateWebhookSecret, TestWebhookError};
 use portcullis_memory::{Posted, Reply};
 use serde_json::Value;
@@ -62,6 +63,17 @@ async fn both_secrets_sign_while_they_overlap() {
     assert_eq!(signatures(&taken(&world).await[4]), 1, "without an overlap the old one signs no more");
     let acts = world.acts().await;
     assert_eq!(acts.iter().filter(|act| act.action == Action::UpdateWebhook).count(), 2);
+}
+
+#[tokio::test]
+async fn both_secrets_sign_for_thirty_days_at_the_longest() {
+    let world = World::new().await;
+    let (webhook, _) = world.app.webhooks.create(create(URL, &[])).await.expect("a webhook");
+    let rotate =
+        RotateWebhookSecret { webhook: webhook.id, overlap: Duration::MAX, actor: Actor::Operator, origin: origin() };
+    world.app.webhooks.rotate_secret(rotate).await.expect("a secret");
+    let until = stored(&world, webhook.id).await.and_then(|webhook| webhook.previous).map(|(_, until)| until);
+    assert_eq!(until, Some(world.now().plus(LONGEST_OVERLAP)));
 }
 
 #[tokio::test]

@@ -107,6 +107,24 @@ async fn knowledge_that_is_too_old_tells_nothing() {
 }
 
 #[tokio::test]
+async fn after_a_clock_was_set_back_a_verifier_is_told_how_far_it_goes_by_the_right_time() {
+    let world = World::new().await;
+    for bound in [Some(5 * SECOND), None] {
+        let (elsewhere, right) = (replica(&world, bound), world.now());
+        world.clock.advance(HOUR);
+        assert_eq!(elsewhere.learn(None).await.expect("a look"), right.plus(HOUR));
+        world.clock.set(right);
+        let told = elsewhere.tokens.withdrawals(None);
+        assert_eq!(told.is_err(), bound.is_some(), "nobody vouches for the time that is to come");
+        for _ in 0..3 {
+            world.clock.advance(SECOND);
+            elsewhere.learn(None).await.expect("a look");
+            assert_eq!(news(&elsewhere, None).complete_until, world.now(), "each look goes further");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reader_that_changes_the_replica_misses_nothing() {
     let world = World::new().await;
     let elsewhere = replica(&world, None);

@@ -33,8 +33,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// up at the broker for a service that is gone.
 ///
 /// It connects again by itself. What is said while it is away is lost: the gap is reported ([`FeedStatus`]) until every
-/// token that was issued before the reconnection has expired, and [`Staleness`] decides about those tokens. The same
-/// goes for what was said before the start.
+/// token that was issued before the reconnection has expired, and [`Staleness`] decides about those tokens by the length
+/// of this gap. The same goes for what was said before the start, a gap without bounds.
 ///
 /// The account at the broker needs `configure` and `write` for `^amq\.gen-` (its own queue) and `read` for that and the
 /// exchange; it need not be able to publish anything.

@@ -130,7 +130,8 @@ impl FeedSink {
 
     /// From here on everything is heard; what was said since [`FeedSink::lost`], or ever before, was not.
     pub fn connected(&self) {
-        if self.revocations.hearing.connected(self.now(), self.clock.uptime()) {
+        let longest_life = self.revocations.longest_life;
+        if self.revocations.hearing.connected(self.now(), self.clock.uptime(), longest_life) {
             tracing::info!(issuer = %self.issuer, "revocations are heard");
         }
     }

@@ -194,6 +194,31 @@ async fn a_lost_line_is_noticed_and_mended_and_the_gap_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_lost_for_less_than_the_bound_refuses_nobody_who_came_after_the_start() {
+    let line = Line::new().await;
+    let bound = Duration::from_secs(30);
+    let Scene { rabbit, issuer, clock, verifier } = scene(&line.url(), Staleness::RefuseBeyond(bound)).await;
+    let start = issuer.clock().seconds();
+    let mint = |issued_at: i64| issuer.token().issued_at(issued_at).session(SESSION).mint();
+    clock.advance(Duration::from_secs(60));
+    let (older, before) = (mint(start), mint(start + 60));
+    for blip in 1..=2 {
+        line.cut();
+        until("the loss is noticed", || matches!(verifier.status().feed, FeedStatus::Lost { .. })).await;
+        clock.advance(Duration::from_secs(1));
+        line.mend();
+        until("the feed is connected again", || is_heard(&verifier)).await;
+        // A line that went without a word counts as lost for two heartbeats of five seconds longer.
+        let gap = FeedStatus::Gap { length: Some(Duration::from_secs(11)), issued_by: start + 60 + blip };
+        assert_eq!(verifier.status().feed, gap, "the gap is told all the same");
+        assert!(verifier.verify(&before).is_ok(), "within the bound");
+        assert_eq!(verifier.verify(&older), Err(Rejected::Unheard), "what was said before the start is still unheard");
+    }
+    rabbit.publish(issuer.url(), revoked(SESSION)).await;
+    until("it listens again", || verifier.verify(&before) == Err(Rejected::Revoked)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_falls_silent_is_noticed_and_counts_as_lost_for_as_long_as_it_may_have_been() {
     let line = Line::new().await;
     let Scene { issuer, clock, verifier, .. } = scene(&line.url(), Staleness::Accept).await;

@@ -66,7 +66,8 @@ impl Rabbit {
         let id = EventId::new(now, &Dice);
         let routing_key = event.name();
         let subject = event.subject(id);
-        let delivery = Delivery { id, sequence: 1, subject, occurred_at: now, event, traceparent: None, attempts: 1 };
+        let delivery =
+            Delivery { id, sequence: 1, subject, occurred_at: now, event, traceparent: None, attempts: 1, refusals: 0 };
         let json = serde_json::to_vec(&CloudEvent::new(&delivery, source)).expect("an event is JSON");
         self.publish_raw(routing_key, json).await;
     }

@@ -262,9 +262,38 @@ async fn after_a_missing_confirm_one_message_goes_out_at_a_time_until_one_is_con
 }
 
 #[tokio::test]
+async fn what_waited_for_its_turn_has_all_its_time_for_the_confirm_once_it_is_sent() {
+    let broker = FakeBroker::listen().await;
+    let (publisher, mut talk) = proven(&broker).await;
+    let (lost, _) = sent(&publisher, &mut talk, 1).await;
+    assert_unavailable(lost.await.unwrap(), "no confirm");
+
+    let mut talk = broker.accept().await;
+    becomes_ready(&publisher).await;
+    let (one, probe) = sent(&publisher, &mut talk, 1).await;
+    let asked = Instant::now();
+    let waiting: Vec<_> = (2..=20).map(|number| start(&publisher, number)).collect();
+    sleep(Duration::from_millis(1500)).await;
+    talk.ack(probe.tag, false).await;
+    one.await.unwrap().unwrap();
+    let mut last = probe.tag;
+    for _ in &waiting {
+        last = talk.published().await.tag;
+    }
+    // Longer than the confirm timeout after they were asked for, and shorter than that after they were sent.
+    sleep(Duration::from_millis(1000)).await;
+    assert!(asked.elapsed() > Duration::from_secs(2));
+    talk.ack(last, true).await;
+    for outcome in waiting {
+        outcome.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_blocked_connection_is_unavailable_at_once_and_is_kept() {
     let broker = FakeBroker::listen().await;
     let (publisher, mut talk) = proven(&broker).await;
+    let asked = Instant::now();
     let (before, first) = sent(&publisher, &mut talk, 1).await;
     talk.block("low on memory").await;
     stops_being_ready(&publisher, Duration::from_secs(2)).await;
@@ -272,7 +301,9 @@ async fn a_blocked_connection_is_unavailable_at_once_and_is_kept() {
     assert_unavailable(publisher.publish(&delivery(2)).await, "low on memory");
     assert!(started.elapsed() < Duration::from_millis(200));
     assert!(publisher.last_error().unwrap().contains("low on memory"));
-    assert_unavailable(before.await.unwrap(), "no confirm within 2000 ms");
+    assert_unavailable(before.await.unwrap(), "no confirm within 4000 ms");
+    let waited = asked.elapsed();
+    assert!((Duration::from_millis(3900)..Duration::from_millis(4900)).contains(&waited), "{waited:?}");
 
     talk.unblock().await;
     becomes_ready(&publisher).await;

@@ -18,6 +18,7 @@ pub(crate) fn delivery(number: u64) -> Delivery {
         event,
         traceparent: None,
         attempts: 1,
+        refusals: 0,
     }
 }
 

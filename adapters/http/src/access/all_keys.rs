@@ -12,7 +12,7 @@ use crate::administration::filter::{Account, Filter, Kind};
 use crate::answer::{
     ALWAYS, BODY, BY_KEY, CALLING, CHANGING, CreatedAt, Done, Found, Refusals, Refused, VERSIONED, Versioned,
 };
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::{Calling, KeyOnly};
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit};
@@ -83,7 +83,7 @@ impl Refusals for Rotating {
 pub(crate) struct Ending;
 impl Refusals for Ending {
     const CODES: &'static [&'static [Code]] =
-        &[ALWAYS, CALLING, CHANGING, IMPERSONATED, &[Code::NotFound, Code::EditConflict]];
+        &[ALWAYS, CALLING, CHANGING, IMPERSONATED, BODY, &[Code::NotFound, Code::EditConflict]];
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::ApiKeys")]
@@ -188,6 +188,7 @@ impl KeyApi {
         origin: Origin,
         /// Which key.
         id: PathWord<ApiKeyId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Ending>> {
         self.desk(calling).revoke(id.0, &origin.0).await?;
         Ok(Done)

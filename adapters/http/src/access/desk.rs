@@ -144,15 +144,6 @@ fn no_such_owner() -> Problem {
 
 /// A refusal, at its place in the list of roles if it is about one of them.
 fn refused(error: ApiKeyError, roles: &[RoleName]) -> Problem {
-    let place = match &error {
-        ApiKeyError::UnknownRole(unknown) => roles.iter().position(|role| role == unknown),
-        _ => None,
-    };
-    match place {
-        Some(index) => {
-            let reason = Reason::new("unknown", error.to_string());
-            Problem::violations(Code::ValidationFailed, vec![reason.at(Place::Pointer(format!("/roles/{index}")))])
-        }
-        None => error.into(),
-    }
+    let ApiKeyError::UnknownRole(unknown) = &error else { return error.into() };
+    Problem::about_role(roles, unknown, Reason::new("unknown", error.to_string()))
 }

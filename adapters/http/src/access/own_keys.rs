@@ -8,7 +8,7 @@ use portcullis_domain::ids::ApiKeyId;
 
 use crate::administration::filter::Filter;
 use crate::answer::{ALWAYS, BODY, CSRF, CreatedAt, Done, Found, IN_PERSON, Refusals, Refused, VERSIONED, Versioned};
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::{Calling, InPerson};
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit};
@@ -54,7 +54,7 @@ impl Refusals for Rotating {
 
 pub(crate) struct Ending;
 impl Refusals for Ending {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, IN_PERSON, CSRF, &[Code::NotFound, Code::EditConflict]];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, IN_PERSON, CSRF, BODY, &[Code::NotFound, Code::EditConflict]];
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::ApiKeys")]
@@ -135,6 +135,7 @@ impl OwnKeyApi {
         origin: Origin,
         /// Which key.
         id: PathWord<ApiKeyId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Ending>> {
         self.desk(calling).revoke(id.0, &origin.0).await?;
         Ok(Done)

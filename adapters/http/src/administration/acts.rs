@@ -7,7 +7,7 @@ use portcullis_domain::administration::{Impersonate, Manage};
 use portcullis_domain::ids::UserId;
 
 use crate::answer::{Found, Refused, Versioned};
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::{Calling, InPerson};
 use crate::origin::From as Origin;
 use crate::path::PathWord;
@@ -57,6 +57,7 @@ impl ActApi {
         origin: Origin,
         /// Which account.
         id: PathWord<UserId>,
+        _body: NoBody,
     ) -> Result<Versioned<ManagedUser>, Refused<Managing>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         let view = self.0.app.administration.enable(cmd).await?;
@@ -74,6 +75,7 @@ impl ActApi {
         origin: Origin,
         /// Which account.
         id: PathWord<UserId>,
+        _body: NoBody,
     ) -> Result<Versioned<ManagedUser>, Refused<Managing>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         let view = self.0.app.administration.expire_password(cmd).await?;
@@ -91,6 +93,7 @@ impl ActApi {
         origin: Origin,
         /// Which account.
         id: PathWord<UserId>,
+        _body: NoBody,
     ) -> Result<Found<LinkView>, Refused<Managing>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         let link = self.0.app.administration.password_link(cmd).await?;

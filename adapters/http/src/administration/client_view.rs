@@ -2,7 +2,7 @@
 
 use portcullis_domain::Timestamp;
 use portcullis_domain::clients::{Client, ClientId};
-use portcullis_domain::secret::SecretString;
+use portcullis_domain::secret::{self, SecretString};
 use portcullis_domain::tokens::Scope;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ use crate::schema::{Documented, instant, pointer};
 
 use super::role_view::list;
 
-/// The longest time for which two secrets of a client work: 30 days.
-pub(super) const LONGEST_OVERLAP: u64 = 30 * 86_400;
+/// The longest time for which two secrets of a client work, in seconds.
+pub(super) const LONGEST_OVERLAP: u64 = secret::LONGEST_OVERLAP.as_secs();
 
 /// A client, without its secret.
 #[derive(Serialize)]

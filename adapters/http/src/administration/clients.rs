@@ -7,9 +7,10 @@ use poem_openapi::OpenApi;
 use portcullis_domain::clients::{ClientId, CreateClient, RotateSecret};
 
 use crate::answer::{CreatedAt, Done, Found, Refused};
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::Calling;
 use crate::origin::From as Origin;
+use crate::page::{Cursor, Limit, List, Paged, cut};
 use crate::path::PathWord;
 use crate::problem::Reason;
 use crate::state::State;
@@ -19,7 +20,7 @@ use super::client_view::{
     ClientList, ClientSecret, ClientView, CreateClientForm, CreatedClient, LONGEST_OVERLAP, RotateSecretForm, read_id,
     read_scope,
 };
-use super::refusals::{CreatingClient, DeletingClient, Reading, ReadingAll, RotatingSecret};
+use super::refusals::{CreatingClient, DeletingClient, Listing, Reading, RotatingSecret};
 
 /// OAuth 2 clients.
 pub(crate) struct ClientApi(pub(crate) Arc<State>);
@@ -27,10 +28,21 @@ pub(crate) struct ClientApi(pub(crate) Arc<State>);
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Clients")]
 impl ClientApi {
     /// All clients
+    ///
+    /// Those that may be used, by id, a page at a time.
     #[oai(path = "/clients", method = "get", operation_id = "listClients")]
-    async fn list(&self, calling: Calling) -> Result<Found<ClientList>, Refused<ReadingAll>> {
+    async fn list(
+        &self,
+        calling: Calling,
+        /// At most so many items.
+        limit: Limit,
+        /// The `next_cursor` of the page before.
+        cursor: Cursor,
+    ) -> Result<Found<Paged<ClientList>>, Refused<Listing>> {
         let clients = self.0.app.clients.list(&calling.caller).await?;
-        Ok(Found(ClientList { items: clients.iter().map(ClientView::from).collect() }))
+        let list = List::new("clients", &*self.0.settings.mac);
+        let page = cut(clients, |client| client.id.clone(), &list, &limit, &cursor)?;
+        Ok(Found(page.map(|clients| ClientList { items: clients.iter().map(ClientView::from).collect() })))
     }
 
     /// Create a client
@@ -77,6 +89,7 @@ impl ClientApi {
         origin: Origin,
         /// Which client.
         id: PathWord<ClientId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<DeletingClient>> {
         self.0.app.clients.delete(&calling.caller, &id.0, &origin.0).await?;
         Ok(Done)

@@ -20,7 +20,7 @@ const OTHERS: &[Code] = &[Code::Impersonated, Code::OwnAccount];
 refusals! {
     /// A list with filters.
     Listing = CALLING, &[Code::InvalidParameter];
-    /// A list that is told in whole.
+    /// Something that is told in whole.
     ReadingAll = CALLING;
     /// One thing.
     Reading = CALLING, &[Code::NotFound];
@@ -34,15 +34,15 @@ refusals! {
     Updating = CALLING, CHANGING, BODY, VERSIONED,
         OTHERS, &[Code::NotFound, Code::EmailTaken, Code::UsernameTaken, Code::PreconditionRequired];
     /// Deleting an account.
-    Deleting = CALLING, CHANGING, OTHERS, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
+    Deleting = CALLING, CHANGING, BODY, OTHERS, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
     /// Disabling an account.
     Disabling = CALLING, CHANGING, BODY, OTHERS, &[Code::NotFound, Code::LastAdministrator, Code::EditConflict];
     /// An act on an account without a body.
-    Managing = CALLING, CHANGING, OTHERS, &[Code::NotFound, Code::EditConflict];
+    Managing = CALLING, CHANGING, BODY, OTHERS, &[Code::NotFound, Code::EditConflict];
     /// Acting as another user.
     Impersonations = IN_PERSON, CHANGING, BODY, &[Code::NotFound];
     /// Giving and taking roles.
-    Granting = CALLING, CHANGING,
+    Granting = CALLING, CHANGING, BODY,
         &[Code::NotFound, Code::BuiltInRole, Code::PasswordChangePending, Code::LastAdministrator];
     /// An act on many accounts.
     Acting = CALLING, CHANGING, BODY;
@@ -52,11 +52,11 @@ refusals! {
     UpdatingRole = CALLING, CHANGING, BODY, VERSIONED,
         &[Code::NotFound, Code::BuiltInRole, Code::LimitReached, Code::PreconditionRequired];
     /// The end of a role.
-    DeletingRole = CALLING, CHANGING, &[Code::NotFound, Code::BuiltInRole, Code::EditConflict];
+    DeletingRole = CALLING, CHANGING, BODY, &[Code::NotFound, Code::BuiltInRole, Code::EditConflict];
     /// A new client.
     CreatingClient = CALLING, CHANGING, BODY, &[Code::ClientTaken];
     /// A new secret of a client.
     RotatingSecret = CALLING, CHANGING, BODY, &[Code::NotFound];
     /// The end of a client.
-    DeletingClient = CALLING, CHANGING, &[Code::NotFound];
+    DeletingClient = CALLING, CHANGING, BODY, &[Code::NotFound];
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::body::{Fields, Form, JSON, MERGE_PATCH};
+use crate::page::MAX_LIMIT;
 use crate::problem::Reason;
 use crate::schema::{Documented, instant, pointer};
 
@@ -60,7 +61,7 @@ impl Documented for RoleView {
     }
 }
 
-/// All roles.
+/// Roles.
 #[derive(Serialize)]
 pub(crate) struct RoleList {
     pub(crate) items: Vec<RoleView>,
@@ -70,7 +71,7 @@ impl Documented for RoleList {
     const NAME: &'static str = "RoleList";
 
     fn schema() -> Value {
-        list("All roles, by name.", RoleView::NAME, Some(Role::ROLES_MAX))
+        list("A page of all roles, by name.", RoleView::NAME, None)
     }
 }
 
@@ -106,7 +107,7 @@ impl Documented for PermissionItem {
     }
 }
 
-/// All permissions.
+/// Permissions.
 #[derive(Serialize)]
 pub(crate) struct PermissionList {
     pub(crate) items: Vec<PermissionItem>,
@@ -117,20 +118,29 @@ impl Documented for PermissionList {
 
     fn schema() -> Value {
         list(
-            "Every permission that this service asks for or a role holds, in alphabetical order.",
+            "A page of every permission that this service asks for or a role holds, in alphabetical order.",
             PermissionItem::NAME,
             None,
         )
     }
 }
 
-/// A list that is told in whole.
-pub(super) fn list(description: &str, item: &str, max: Option<usize>) -> Value {
-    let mut items = json!({ "type": "array", "items": pointer(item) });
-    if let Some(max) = max {
-        items["maxItems"] = max.into();
-    }
-    json!({ "type": "object", "description": description, "required": ["items"], "properties": { "items": items } })
+/// A page of a list, of at most `max` items if there are never as many as a page may have.
+pub(super) fn list(description: &str, item: &str, max: Option<u32>) -> Value {
+    page(description, &pointer(item), max.unwrap_or(MAX_LIMIT))
+}
+
+/// A page of a list of things of this schema.
+pub(super) fn page(description: &str, item: &Value, max: u32) -> Value {
+    json!({
+        "type": "object",
+        "description": description,
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": { "type": "array", "maxItems": max, "items": item },
+            "next_cursor": { "type": "string", "nullable": true, "description": "Where the next page begins; null on the last page." },
+        },
+    })
 }
 
 pub(crate) struct CreateRoleForm;
@@ -162,7 +172,10 @@ impl Documented for UpdateRoleForm {
             "type": "object",
             "description": "What to change; what is absent stays. Permissions are replaced as a whole.",
             "additionalProperties": false,
-            "properties": { "description": description(), "permissions": permissions("What its holders may do from now on.") },
+            "properties": {
+                "description": nullable_description(),
+                "permissions": permissions("What its holders may do from now on."),
+            },
             "example": { "permissions": ["users:read", "audit:read"] },
         })
     }
@@ -172,13 +185,25 @@ impl Form for UpdateRoleForm {
     const MEDIA_TYPES: &'static [&'static str] = &[MERGE_PATCH, JSON];
 }
 
-/// What both forms have: a description and permissions.
-pub(super) fn read(fields: &mut Fields) -> (Option<String>, Option<Permissions>) {
+impl CreateRoleForm {
+    /// The description and the permissions of a new role.
+    pub(super) fn read(fields: &mut Fields) -> (Option<String>, Option<Permissions>) {
+        (fields.optional("description", read_description), read_permissions(fields))
+    }
+}
+
+impl UpdateRoleForm {
+    /// What is to change; a description that is taken away (RFC 7396 §2) is what it is for a role that never had one.
+    pub(super) fn read(fields: &mut Fields) -> (Option<String>, Option<Permissions>) {
+        let description = fields.nullable("description", read_description);
+        (description.map(Option::unwrap_or_default), read_permissions(fields))
+    }
+}
+
+fn read_permissions(fields: &mut Fields) -> Option<Permissions> {
     let permission =
         |text: String| Permission::parse(&text).map_err(|error| Reason::new("malformed", error.to_string()));
-    let description = fields.optional("description", read_description);
-    let permissions = fields.list("permissions", 0..=Role::PERMISSIONS_MAX, permission);
-    (description, permissions.map(Permissions::from_iter))
+    fields.list("permissions", 0..=Role::PERMISSIONS_MAX, permission).map(Permissions::from_iter)
 }
 
 fn read_description(text: String) -> Result<String, Reason> {
@@ -196,6 +221,13 @@ fn description() -> Value {
         "type": "string", "maxLength": Role::DESCRIPTION_MAX, "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]*$",
         "description": "What it is for.", "example": "Helps people who are stuck",
     })
+}
+
+fn nullable_description() -> Value {
+    let mut schema = description();
+    schema["nullable"] = true.into();
+    schema["description"] = "What it is for; null for nothing.".into();
+    schema
 }
 
 fn permissions(description: &str) -> Value {

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use poem_openapi::OpenApi;
-use portcullis_domain::access::{DefineRole, Role, RoleName};
+use portcullis_domain::access::{DefineRole, PermissionView, Role, RoleName};
 
 use crate::answer::{CreatedAt, Done, Found, Refused, Versioned};
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::Calling;
 use crate::origin::From as Origin;
+use crate::page::{Cursor, Limit, List, Paged, cut};
 use crate::path::PathWord;
 use crate::precondition::IfMatch;
 use crate::state::State;
 
 use super::Tag;
-use super::refusals::{CreatingRole, DeletingRole, Reading, ReadingAll, UpdatingRole};
-use super::role_view::{CreateRoleForm, PermissionItem, PermissionList, RoleList, RoleView, UpdateRoleForm, read};
+use super::refusals::{CreatingRole, DeletingRole, Listing, Reading, UpdatingRole};
+use super::role_view::{CreateRoleForm, PermissionItem, PermissionList, RoleList, RoleView, UpdateRoleForm};
 use super::user_forms::read_role;
 use super::users::unread;
 
@@ -25,10 +26,21 @@ pub(crate) struct RoleApi(pub(crate) Arc<State>);
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Roles")]
 impl RoleApi {
     /// All roles
+    ///
+    /// By name, a page at a time.
     #[oai(path = "/roles", method = "get", operation_id = "listRoles")]
-    async fn list(&self, calling: Calling) -> Result<Found<RoleList>, Refused<ReadingAll>> {
+    async fn list(
+        &self,
+        calling: Calling,
+        /// At most so many items.
+        limit: Limit,
+        /// The `next_cursor` of the page before.
+        cursor: Cursor,
+    ) -> Result<Found<Paged<RoleList>>, Refused<Listing>> {
         let roles = self.0.app.access.roles(&calling.caller).await?;
-        Ok(Found(RoleList { items: roles.into_iter().map(RoleView::from).collect() }))
+        let list = List::new("roles", &*self.0.settings.mac);
+        let page = cut(roles, |role| role.name.clone(), &list, &limit, &cursor)?;
+        Ok(Found(page.map(|roles| RoleList { items: roles.into_iter().map(RoleView::from).collect() })))
     }
 
     /// Create a role
@@ -43,7 +55,7 @@ impl RoleApi {
     ) -> Result<CreatedAt<RoleView>, Refused<CreatingRole>> {
         let mut fields = body.fields;
         let name = fields.required("name", |text| read_role(&text));
-        let (description, permissions) = read(&mut fields);
+        let (description, permissions) = CreateRoleForm::read(&mut fields);
         fields.finish()?;
         let Some(name) = name else { return Err(unread().into()) };
         let location = format!("/api/v1/roles/{name}");
@@ -82,7 +94,7 @@ impl RoleApi {
         body: Body<UpdateRoleForm>,
     ) -> Result<Versioned<RoleView>, Refused<UpdatingRole>> {
         let mut fields = body.fields;
-        let (description, permissions) = read(&mut fields);
+        let (description, permissions) = UpdateRoleForm::read(&mut fields);
         fields.finish()?;
         let (caller, origin, version) = (calling.caller, origin.0, if_match.version());
         let cmd = DefineRole { caller, name: name.0, description, permissions, version, origin };
@@ -100,6 +112,7 @@ impl RoleApi {
         origin: Origin,
         /// Which role.
         name: PathWord<RoleName>,
+        _body: NoBody,
     ) -> Result<Done, Refused<DeletingRole>> {
         self.0.app.access.delete_role(&calling.caller, &name.0, &origin.0).await?;
         Ok(Done)
@@ -107,11 +120,22 @@ impl RoleApi {
 
     /// All permissions
     ///
-    /// Those that this service asks for, and those that roles hold for others to ask about.
+    /// Those that this service asks for, and those that roles hold for others to ask about; in alphabetical order, a page
+    /// at a time.
     #[oai(path = "/permissions", method = "get", operation_id = "listPermissions")]
-    async fn permissions(&self, calling: Calling) -> Result<Found<PermissionList>, Refused<ReadingAll>> {
+    async fn permissions(
+        &self,
+        calling: Calling,
+        /// At most so many items.
+        limit: Limit,
+        /// The `next_cursor` of the page before.
+        cursor: Cursor,
+    ) -> Result<Found<Paged<PermissionList>>, Refused<Listing>> {
         let permissions = self.0.app.access.permissions(&calling.caller).await?;
-        Ok(Found(PermissionList { items: permissions.into_iter().map(PermissionItem::from).collect() }))
+        let list = List::new("permissions", &*self.0.settings.mac);
+        let page = cut(permissions, |view| view.permission.clone(), &list, &limit, &cursor)?;
+        let told = |all: Vec<PermissionView>| all.into_iter().map(PermissionItem::from).collect();
+        Ok(Found(page.map(|permissions| PermissionList { items: told(permissions) })))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bodies with which those in charge open, change and manage accounts.
 
-use portcullis_domain::access::RoleName;
+use portcullis_domain::access::{Role, RoleName};
 use portcullis_domain::accounts::{Email, Password, Username};
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::problem::Reason;
 use crate::schema::Documented;
 
 /// The most roles that a body names.
-pub(super) const ROLES_MAX: usize = 100;
+pub(super) const ROLES_MAX: usize = Role::PER_ACCOUNT_MAX;
 /// The most accounts of one bulk action.
 pub(super) const IDS_MAX: usize = 1_000;
 /// The most characters of a reason.

@@ -6,18 +6,21 @@ use poem_openapi::OpenApi;
 use portcullis_domain::access::{GrantRole, RoleName};
 use portcullis_domain::ids::UserId;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answer::{Done, Found, Refused};
+use crate::body::NoBody;
 use crate::caller::Calling;
 use crate::origin::From as Origin;
+use crate::page::{Cursor, Limit, List, MAX_LIMIT, Paged, cut};
 use crate::path::PathWord;
 use crate::problem::{Code, Problem};
 use crate::schema::Documented;
 use crate::state::State;
 
 use super::Tag;
-use super::refusals::{Granting, Reading};
+use super::refusals::{Granting, ReadingPages};
+use super::role_view::page;
 use super::user_forms::role_name;
 
 /// The roles of accounts.
@@ -26,15 +29,23 @@ pub(crate) struct UserRoleApi(pub(crate) Arc<State>);
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Users")]
 impl UserRoleApi {
     /// The roles of an account
+    ///
+    /// By name, a page at a time.
     #[oai(path = "/users/:id/roles", method = "get", operation_id = "listUserRoles")]
     async fn list(
         &self,
         calling: Calling,
         /// Which account.
         id: PathWord<UserId>,
-    ) -> Result<Found<RoleNames>, Refused<Reading>> {
+        /// At most so many items.
+        limit: Limit,
+        /// The `next_cursor` of the page before.
+        cursor: Cursor,
+    ) -> Result<Found<Paged<RoleNames>>, Refused<ReadingPages>> {
         let view = self.0.app.administration.user(&calling.caller, id.0).await?;
-        Ok(Found(RoleNames { items: view.roles.into_iter().map(String::from).collect() }))
+        let list = List::new("roles of an account", &*self.0.settings.mac).of(id.0.to_string());
+        let page = cut(view.roles, RoleName::clone, &list, &limit, &cursor)?;
+        Ok(Found(page.map(|roles| RoleNames { items: roles.into_iter().map(String::from).collect() })))
     }
 
     /// Give a role
@@ -50,6 +61,7 @@ impl UserRoleApi {
         id: PathWord<UserId>,
         /// Which role.
         role: PathWord<RoleName>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Granting>> {
         let cmd = GrantRole { caller: calling.caller, user: id.0, role: role.0, origin: origin.0 };
         self.0.app.access.grant(cmd).await?;
@@ -68,6 +80,7 @@ impl UserRoleApi {
         id: PathWord<UserId>,
         /// Which role.
         role: PathWord<RoleName>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Granting>> {
         let cmd = GrantRole { caller: calling.caller, user: id.0, role: role.0, origin: origin.0 };
         if !self.0.app.access.withdraw(cmd).await? {
@@ -87,11 +100,6 @@ impl Documented for RoleNames {
     const NAME: &'static str = "RoleNames";
 
     fn schema() -> Value {
-        json!({
-            "type": "object",
-            "description": "The roles of an account, `user` among them, by name.",
-            "required": ["items"],
-            "properties": { "items": { "type": "array", "items": role_name() } },
-        })
+        page("A page of the roles of an account, `user` among them, by name.", &role_name(), MAX_LIMIT)
     }
 }

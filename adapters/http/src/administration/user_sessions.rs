@@ -7,6 +7,7 @@ use portcullis_domain::administration::Manage;
 use portcullis_domain::ids::{SessionId, UserId};
 
 use crate::answer::{Done, Found, Refused};
+use crate::body::NoBody;
 use crate::caller::Calling;
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit, List};
@@ -58,6 +59,7 @@ impl UserSessionApi {
         origin: Origin,
         /// Which account.
         id: PathWord<UserId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Managing>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         self.0.app.administration.revoke_sessions(cmd, None).await?;
@@ -74,6 +76,7 @@ impl UserSessionApi {
         id: PathWord<UserId>,
         /// Which session.
         session: PathWord<SessionId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Managing>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         self.0.app.administration.revoke_sessions(cmd, Some(session.0)).await?;

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use poem::Request;
 use poem_openapi::OpenApi;
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{Email, Password, PasswordContext, Username};
-use portcullis_domain::administration::{CreateUser, Manage, UpdateUser, UserPage, UserPlace, UserQuery};
+use portcullis_domain::administration::{
+    CreateUser, CreateUserError, Manage, UpdateUser, UserPage, UserPlace, UserQuery,
+};
 use portcullis_domain::audit::Action;
 use portcullis_domain::caller::Caller;
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::security::PolicyError;
 
 use crate::answer::{CreatedAt, Done, Found, Refused, Versioned};
-use crate::body::{Body, Fields};
+use crate::body::{Body, Fields, NoBody};
 use crate::caller::{Calling, Staying};
 use crate::origin::From as Origin;
 use crate::page::{Cursor, Limit, List};
@@ -144,8 +147,10 @@ impl UserApi {
         fields.finish()?;
         let Some(email) = email else { return Err(unread().into()) };
         let (caller, origin) = (calling.caller, origin.0);
+        let named = roles.clone();
         let cmd = CreateUser { caller, username, email, email_verified, password, roles, origin };
-        let created = self.0.app.administration.create_user(cmd).await?;
+        let created = self.0.app.administration.create_user(cmd).await;
+        let created = created.map_err(|error| refused(error, &named))?;
         let (id, version) = (created.view.user.id, created.view.user.version);
         let issuer = &self.0.settings.issuer;
         let body = CreatedUserView::new(created, |link| LinkView::new(issuer, SET_PASSWORD, link));
@@ -202,6 +207,7 @@ impl UserApi {
         origin: Origin,
         /// Which account.
         id: PathWord<UserId>,
+        _body: NoBody,
     ) -> Result<Done, Refused<Deleting>> {
         let cmd = Manage { caller: calling.caller, user: id.0, origin: origin.0 };
         self.0.app.administration.delete(cmd).await?;
@@ -228,6 +234,16 @@ impl UserApi {
             Err(PolicyError::Overloaded) => return Err(Problem::new(Code::Overloaded)),
         }
         Ok(())
+    }
+}
+
+/// A refusal, at its place in the list of roles if it is about one of them.
+fn refused(error: CreateUserError, roles: &[RoleName]) -> Problem {
+    let why = error.to_string();
+    match &error {
+        CreateUserError::UnknownRole(unknown) => Problem::about_role(roles, unknown, Reason::new("unknown", why)),
+        CreateUserError::Implicit => Problem::about_role(roles, &RoleName::user(), Reason::new("unsupported", why)),
+        _ => error.into(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn read(
 
 /// How long a body may take before it is asked again who sends it: whoever keeps it open is no longer who they were at the
 /// head of the request.
-const TRUSTED: Duration = Duration::from_millis(250);
+const TRUSTED: Duration = Duration::from_millis(10);
 
 /// The whole body, of whatever type, when it is not longer than the limit.
 pub(crate) async fn read_any(request: &Request, body: &mut poem::RequestBody) -> Result<Vec<u8>, Problem> {

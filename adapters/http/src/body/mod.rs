@@ -6,7 +6,7 @@ mod json;
 
 use std::marker::PhantomData;
 
-use poem::{Request, RequestBody};
+use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
@@ -25,6 +25,19 @@ pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 pub(crate) struct Body<T> {
     pub(crate) fields: Fields,
     form: PhantomData<T>,
+}
+
+/// No body, where an operation asks for none: an empty object will do, and any member is an unknown one.
+pub(crate) struct NoBody;
+
+impl<'a> FromRequest<'a> for NoBody {
+    async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
+        let bytes = read_any(request, body).await?;
+        if !bytes.trim_ascii().is_empty() {
+            Fields::of(Json::parse(&bytes)?)?.finish()?;
+        }
+        Ok(Self)
+    }
 }
 
 /// A documented form of request bodies.

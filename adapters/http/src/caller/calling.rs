@@ -163,15 +163,17 @@ async fn by_cookie(visit: &Visit, request: &Request, token: &str) -> Result<Call
 }
 
 /// The caller behind an API key, counted by the limit that the key has. A key that nobody has used here is counted before
-/// the database is asked: whoever guesses too often costs nothing there.
+/// the database is asked, so that whoever guesses too often costs nothing there; one that is good is not counted for long.
 pub(super) async fn by_key(visit: &Visit, request: &Request, text: &str) -> Result<Caller, Problem> {
     let (access, origin) = (&visit.state.app.access, Origin::of(request));
     let resolved = match access.recognize_key(text, &origin) {
         Recognized::Known(caller) => caller.map(|caller| *caller),
         Recognized::Before => access.resolve_key(text, &origin).await,
         Recognized::Stranger => {
-            limits::count_stranger(visit).await?;
-            access.resolve_key(text, &origin).await
+            // Whoever holds a key that is good, and uses it from the wrong place, is not guessing.
+            let is_good =
+                |found: &Result<_, ResolveError>| matches!(found, Ok(_) | Err(ResolveError::AddressNotAllowed));
+            limits::count_guess(visit, access.resolve_key(text, &origin), is_good).await?
         }
     };
     let caller = resolved.map_err(|error| unresolved(error, Problem::key_refused))?;

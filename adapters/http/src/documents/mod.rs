@@ -61,7 +61,12 @@ pub(crate) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
             let tag = tag_of(text.as_bytes());
             (text, tag)
         });
-        routes.add(Method::GET, path, make_sync(move |request: Request| serve(&request, media_type, &page)));
+        let endpoint = make_sync(move |request: Request| serve(&request, media_type, &page));
+        if path == ASYNCAPI {
+            routes.add_for_everybody(path, endpoint);
+        } else {
+            routes.add(Method::GET, path, endpoint);
+        }
     }
 }
 

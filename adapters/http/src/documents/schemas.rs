@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, Method, header};
+use poem::http::{HeaderValue, header};
 use poem::{Request, Response};
 use portcullis_domain::event::Event;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 pub(super) fn add_routes(routes: &mut Routes, settings: &Arc<HttpSettings>) {
     let settings = settings.clone();
     let schemas = LazyLock::new(move || by_file(&settings.issuer));
-    routes.add(Method::GET, SCHEMAS, make_sync(move |request: Request| serve(&request, &schemas)));
+    routes.add_for_everybody(SCHEMAS, make_sync(move |request: Request| serve(&request, &schemas)));
 }
 
 type Schemas = HashMap<String, (String, HeaderValue)>;

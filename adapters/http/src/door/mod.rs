@@ -5,6 +5,7 @@
 mod dialect;
 mod head;
 mod headers;
+mod outage;
 mod request_id;
 
 use std::net::IpAddr;
@@ -27,6 +28,7 @@ use crate::state::{State, Visit};
 
 use dialect::Refusal;
 pub(crate) use headers::complete as complete_headers;
+use outage::Outage;
 pub(crate) use request_id::RequestId;
 use request_id::{HEADER, RequestIds};
 
@@ -39,6 +41,7 @@ pub(crate) struct Door {
     cors: Cors,
     https: bool,
     elsewhere: Meters,
+    outage: Outage,
 }
 
 impl Door {
@@ -48,7 +51,8 @@ impl Door {
         let addresses = ClientAddresses::new(TrustedProxies::new(&settings.trusted_proxies));
         let cors = Cors::new(&settings.allowed_origins);
         let https = settings.issuer.starts_with("https://");
-        Self { routes, ids, addresses, cors, https, elsewhere: Meters::new("none", "any"), state }
+        let elsewhere = Meters::new("none", "any");
+        Self { routes, ids, addresses, cors, https, elsewhere, outage: Outage::default(), state }
     }
 
     async fn enter(&self, visit: &Arc<Visit>, request: Request, route: Option<&Route>) -> Response {
@@ -78,8 +82,12 @@ impl Door {
     fn explain(&self, request: &Request, route: &Route) -> Response {
         let allow = route.allow.clone();
         let mut response = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish();
-        if Cors::is_preflight(request.headers()) && self.cors.origin(request.headers()).is_some() {
-            Cors::allow(&mut response, &route.allow);
+        if Cors::is_preflight(request.headers()) {
+            if self.cors.origin(request.headers()).is_some() {
+                Cors::allow(&mut response, &route.allow);
+            } else if route.is_for_everybody {
+                Cors::allow_everybody(&mut response);
+            }
         }
         response
     }
@@ -128,7 +136,7 @@ impl Door {
             let unavailable = status == StatusCode::SERVICE_UNAVAILABLE;
             let status = status.as_u16();
             if unavailable {
-                tracing::warn!(id, status, cause, "a request failed for want of a part of the service");
+                self.outage.refused(Instant::now(), id, &cause);
             } else {
                 tracing::error!(id, status, cause, "a request failed");
             }
@@ -176,6 +184,7 @@ impl Endpoint for Door {
             .and_then(|route| route.operation(request.method()))
             .map_or(&self.elsewhere, |operation| &operation.meters);
 
+        self.outage.look(at);
         let mut response = self.enter(&visit, request, route).await;
 
         self.cors.complete(&mut response, origin, preflight);

@@ -104,12 +104,39 @@ pub(crate) async fn count_stranger(visit: &Visit) -> Result<(), Problem> {
     count_address(visit, Rule::Stranger).await
 }
 
+/// Counts somebody who may be guessing at a secret, as [`count_stranger`] does, while `proof` finds out. If it was no
+/// guess, what was taken is given back: of an address no more than so many are looked up at a time, good or not.
+pub(crate) async fn count_guess<T>(
+    visit: &Visit,
+    proof: impl Future<Output = T>,
+    was_good: impl FnOnce(&T) -> bool,
+) -> Result<T, Problem> {
+    let Some(quota) = Rule::Stranger.quota(&visit.state.settings.quotas) else { return Ok(proof.await) };
+    let whom = address_of(visit);
+    let counted = ask(visit, Rule::Stranger, quota, &whom).await?;
+    if !counted.permit.granted {
+        visit.note(counted);
+        return Err(refused(&counted));
+    }
+    let proved = proof.await;
+    if was_good(&proved) {
+        let given = visit.state.settings.limiter.give_back(&key(Rule::Stranger, &whom), quota).await;
+        given.map_err(|error| Problem::caused(Code::Unavailable, error.into()))?;
+    } else {
+        visit.note(counted);
+    }
+    Ok(proved)
+}
+
 /// Takes a permit for a request of this rule, by the client's address.
 pub(crate) async fn count_address(visit: &Visit, rule: Rule) -> Result<(), Problem> {
     let Some(quota) = rule.quota(&visit.state.settings.quotas) else { return Ok(()) };
-    // Requests that came from no socket share a bucket.
-    let whom = visit.client.map_or_else(|| "unknown".to_owned(), |client| network_of(client).to_string());
-    take(visit, rule, quota, whom).await
+    take(visit, rule, quota, address_of(visit)).await
+}
+
+/// Under what a client's address is counted. Requests that came from no socket share a bucket.
+fn address_of(visit: &Visit) -> String {
+    visit.client.map_or_else(|| "unknown".to_owned(), |client| network_of(client).to_string())
 }
 
 /// Counts a use of an API key that has a limit of its own.
@@ -126,18 +153,23 @@ async fn take(visit: &Visit, rule: Rule, quota: Quota, whom: String) -> Result<(
 }
 
 async fn ask(visit: &Visit, rule: Rule, quota: Quota, whom: &str) -> Result<Counted, Problem> {
-    let key = format!("{}:{whom}", rule.name());
-    let taken = visit.state.settings.limiter.take(&key, quota).await;
+    let taken = visit.state.settings.limiter.take(&key(rule, whom), quota).await;
     let permit = taken.map_err(|error| Problem::caused(Code::Unavailable, error.into()))?;
     Ok(Counted { rule, quota, permit })
 }
 
-fn granted(Counted { rule, permit, .. }: &Counted) -> Result<(), Problem> {
-    if permit.granted {
-        return Ok(());
-    }
+/// The bucket of somebody under a rule.
+fn key(rule: Rule, whom: &str) -> String {
+    format!("{}:{whom}", rule.name())
+}
+
+fn granted(counted: &Counted) -> Result<(), Problem> {
+    if counted.permit.granted { Ok(()) } else { Err(refused(counted)) }
+}
+
+fn refused(Counted { rule, permit, .. }: &Counted) -> Problem {
     metrics::counter!("http_requests_limited_total", "rule" => rule.name()).increment(1);
-    Err(Problem::later(Code::RateLimited, permit.retry_after))
+    Problem::later(Code::RateLimited, permit.retry_after)
 }
 
 #[cfg(test)]

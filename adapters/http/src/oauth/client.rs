@@ -41,7 +41,7 @@ pub(crate) async fn authenticate(request: &Request, form: Option<&Form>) -> Resu
     let visit = Visit::of(request)?;
     match claim(request.headers(), form) {
         Ok(Claim::Secret(credentials)) => prove(visit, request, &credentials).await,
-        Ok(Claim::Id(_) | Claim::Nothing) => refuse(visit, ClientError::Unproved { basic: false }).await,
+        Ok(Claim::Id(_) | Claim::Nothing) => refuse(visit, ClientError::Unproved).await,
         Err(error) => refuse(visit, error).await,
     }
 }
@@ -69,7 +69,7 @@ async fn prove(visit: &Visit, request: &Request, credentials: &Credentials) -> R
     }
     limits::count_stranger(visit).await?;
     let found = clients.authenticate(id, secret, &Origin::of(request)).await.map_err(Problem::from)?;
-    found.map(Client::Stored).ok_or(ClientError::Unproved { basic: credentials.basic })
+    found.map(Client::Stored).ok_or(ClientError::Unproved)
 }
 
 async fn refuse(visit: &Visit, error: ClientError) -> Result<Client, ClientError> {

@@ -27,8 +27,6 @@ pub(crate) enum Claim {
 pub(crate) struct Credentials {
     pub(crate) id: String,
     pub(crate) secret: SecretString,
-    /// Whether they came in the `Authorization` header.
-    pub(crate) basic: bool,
 }
 
 /// Why no client is behind a request, in no dialect yet.
@@ -36,8 +34,8 @@ pub(crate) struct Credentials {
 pub(crate) enum ClientError {
     /// It says two things.
     Ambiguous(&'static str),
-    /// It did not prove to be a client; `basic` when it used the `Authorization` header.
-    Unproved { basic: bool },
+    /// It did not prove to be a client.
+    Unproved,
     /// Anything else.
     Problem(Problem),
 }
@@ -52,7 +50,7 @@ impl From<ClientError> for OAuthError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Ambiguous(why) => Self::invalid_request(why),
-            ClientError::Unproved { basic } => Self::invalid_client(basic),
+            ClientError::Unproved => Self::invalid_client(),
             ClientError::Problem(problem) => problem.into(),
         }
     }
@@ -62,7 +60,7 @@ impl From<ClientError> for Problem {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Ambiguous(why) => Self::detailed(Code::MalformedRequest, why),
-            ClientError::Unproved { .. } => Self::new(Code::InvalidClient),
+            ClientError::Unproved => Self::new(Code::InvalidClient),
             ClientError::Problem(problem) => problem,
         }
     }
@@ -73,7 +71,7 @@ pub(crate) fn claim(headers: &HeaderMap, form: Option<&Form>) -> Result<Claim, C
     let parameter = |name| form.and_then(|form| form.get(name));
     if parameter("client_assertion").or_else(|| parameter("client_assertion_type")).is_some() {
         // RFC 7521 §4.2: not spoken here, and not to be mistaken for a client that has nothing to prove.
-        return Err(ClientError::Unproved { basic: false });
+        return Err(ClientError::Unproved);
     }
     let (id, secret) = (parameter("client_id"), parameter("client_secret"));
     if let Some((basic_id, basic_secret)) = basic(headers)? {
@@ -83,15 +81,15 @@ pub(crate) fn claim(headers: &HeaderMap, form: Option<&Form>) -> Result<Claim, C
         if id.is_some_and(|other| other != basic_id) {
             return Err(ClientError::Ambiguous("client_id is not the client that authenticates"));
         }
-        return Ok(Claim::Secret(Credentials { id: basic_id, secret: basic_secret, basic: true }));
+        return Ok(Claim::Secret(Credentials { id: basic_id, secret: basic_secret }));
     }
     match (id, secret) {
         (Some(id), Some(secret)) => {
             let (id, secret) = (id.to_owned(), SecretString::from(secret.to_owned()));
-            Ok(Claim::Secret(Credentials { id, secret, basic: false }))
+            Ok(Claim::Secret(Credentials { id, secret }))
         }
         (Some(id), None) => Ok(Claim::Id(id.to_owned())),
-        (None, Some(_)) => Err(ClientError::Unproved { basic: false }),
+        (None, Some(_)) => Err(ClientError::Unproved),
         (None, None) => Ok(Claim::Nothing),
     }
 }
@@ -113,8 +111,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, SecretString)>, ClientEr
         let (id, secret) = text.split_once(':')?;
         Some((decode(id)?, SecretString::from(decode(secret)?)))
     };
-    // Whatever the header was, the client used it: it is told which scheme is spoken here.
-    halves().map(Some).ok_or(ClientError::Unproved { basic: true })
+    halves().map(Some).ok_or(ClientError::Unproved)
 }
 
 #[cfg(test)]
@@ -126,7 +123,7 @@ mod tests {
         headers.insert(header::AUTHORIZATION, header.parse().expect("a header value"));
         match basic(&headers) {
             Ok(halves) => Ok(halves.map(|(id, secret)| (id, secret.expose().to_owned()))),
-            Err(error) => Err(matches!(error, ClientError::Unproved { basic: true })),
+            Err(error) => Err(matches!(error, ClientError::Unproved)),
         }
     }
 
@@ -157,7 +154,7 @@ mod tests {
         assert!(matches!(of("x=y"), Ok(Claim::Nothing)));
         assert!(matches!(claim(&HeaderMap::new(), None), Ok(Claim::Nothing)));
         for text in ["client_secret=b", "client_id=a&client_assertion=x", "client_id=a&client_assertion_type=x"] {
-            assert!(matches!(of(text), Err(ClientError::Unproved { basic: false })), "{text}");
+            assert!(matches!(of(text), Err(ClientError::Unproved)), "{text}");
         }
     }
 }

@@ -37,7 +37,6 @@ pub(crate) struct OAuthError {
     status: StatusCode,
     error: &'static str,
     description: Cow<'static, str>,
-    basic: bool,
     retry_after: Option<Duration>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<BoxError>,
@@ -45,7 +44,7 @@ pub(crate) struct OAuthError {
 
 impl OAuthError {
     const fn new(status: StatusCode, error: &'static str, description: Cow<'static, str>) -> Self {
-        Self { status, error, description, basic: false, retry_after: None, headers: Vec::new(), cause: None }
+        Self { status, error, description, retry_after: None, headers: Vec::new(), cause: None }
     }
 
     /// The request lacks a parameter, repeats one, or is malformed.
@@ -53,10 +52,9 @@ impl OAuthError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description.into())
     }
 
-    /// The client is not who it says, or says nothing; `basic` when it used the `Authorization` header.
-    pub(crate) fn invalid_client(basic: bool) -> Self {
-        let description = Cow::Borrowed("client authentication failed");
-        Self { basic, ..Self::new(StatusCode::UNAUTHORIZED, "invalid_client", description) }
+    /// The client is not who it says, or says nothing.
+    pub(crate) const fn invalid_client() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_client", Cow::Borrowed("client authentication failed"))
     }
 
     /// The refresh token is not valid, or is another client's: nobody is told which.
@@ -102,7 +100,8 @@ impl OAuthError {
         let mut response = Response::builder().status(self.status).content_type(JSON).body(body.to_string());
         let headers = response.headers_mut();
         headers.insert(header::PRAGMA, NO_CACHE);
-        if self.basic {
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §15.5.2: whether the client tried or not.
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
         }
         for (name, value) in &self.headers {

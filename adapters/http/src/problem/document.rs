@@ -33,7 +33,7 @@ impl Documented for Problem {
                             "parameter": { "type": "string", "description": "Which query parameter." },
                             "code": {
                                 "type": "string", "pattern": "^[a-z]+(-[a-z]+)*$", "example": "too-short",
-                                "description": "What is wrong: `required`, `unknown-field`, `wrong-type`, `too-short`, `too-long`, `malformed`, `reserved`, `weak-password`, `conflicting`, `unsupported`, `out-of-range`, `repeated`, `unknown-parameter`.",
+                                "description": "What is wrong: `required`, `unknown-field`, `wrong-type`, `too-short`, `too-long`, `malformed`, `reserved`, `weak-password`, `conflicting`, `unsupported`, `unknown`, `out-of-range`, `repeated`, `unknown-parameter`.",
                             },
                             "detail": { "type": "string", "description": "What is wrong, for a person." },
                         },

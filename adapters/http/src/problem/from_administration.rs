@@ -32,9 +32,9 @@ impl From<CreateUserError> for Problem {
             CreateUserError::EmailTaken => Self::new(Code::EmailTaken),
             CreateUserError::UsernameTaken => Self::new(Code::UsernameTaken),
             CreateUserError::WeakPassword(why) => wrong("password", "weak-password", why),
-            CreateUserError::UnknownRole(_) | CreateUserError::Implicit => {
-                wrong("roles", "unsupported", error.to_string())
-            }
+            CreateUserError::UnknownRole(_) => wrong("roles", "unknown", error.to_string()),
+            CreateUserError::Implicit => wrong("roles", "unsupported", error.to_string()),
+            CreateUserError::TooManyRoles => wrong("roles", "too-long", error.to_string()),
             CreateUserError::Failure(failure) => failure.into(),
         }
     }

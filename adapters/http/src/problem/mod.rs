@@ -13,7 +13,7 @@ use std::time::Duration;
 use poem::Response;
 use poem::error::ResponseError;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
-use portcullis_domain::access::Permission;
+use portcullis_domain::access::{Permission, RoleName};
 use portcullis_domain::failure::BoxError;
 use serde::Serialize;
 
@@ -87,6 +87,11 @@ impl Problem {
     /// With everything that is wrong.
     pub(crate) fn violations(code: Code, errors: Vec<Violation>) -> Self {
         Self { errors, ..Self::new(code) }
+    }
+
+    /// One role of the list `roles` in the body is refused.
+    pub(crate) fn about_role(roles: &[RoleName], role: &RoleName, why: Reason) -> Self {
+        Self::violations(Code::ValidationFailed, vec![why.at(Place::role(roles, role))])
     }
 
     /// With a cause for the log.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use portcullis_domain::access::RoleName;
 use portcullis_domain::accounts::{EmailError, PasswordError, UsernameError};
 use serde::Serialize;
 
@@ -41,6 +42,12 @@ impl Place {
     /// The member `name` of the body.
     pub(crate) fn member(name: &str) -> Self {
         Self::Pointer(format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+    }
+
+    /// Where the member `roles` of the body, which is this list, names the role.
+    pub(crate) fn role(roles: &[RoleName], role: &RoleName) -> Self {
+        let index = roles.iter().position(|other| other == role);
+        index.map_or_else(|| Self::member("roles"), |index| Self::Pointer(format!("/roles/{index}")))
     }
 }
 

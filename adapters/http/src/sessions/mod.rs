@@ -23,7 +23,7 @@ use portcullis_domain::sessions::{ListSessions, LogIn, Refresh, RevocationReason
 use portcullis_domain::tokens::RevocationTarget;
 
 use crate::answer::{Ended, Found, Refused};
-use crate::body::Body;
+use crate::body::{Body, NoBody};
 use crate::caller::{Identified, Signed, Transport};
 use crate::cookies::{Cookies, Jar};
 use crate::csrf;
@@ -155,7 +155,7 @@ impl SessionApi {
     /// This session ends: its access tokens and its refresh token are refused from now on. A browser whose access cookie
     /// has expired logs out by its refresh cookie; either CSRF token of the session will do then.
     #[oai(path = "/auth/logout", method = "post", operation_id = "logout")]
-    async fn log_out(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<Leavings>> {
+    async fn log_out(&self, leaving: Leaving, origin: Origin, _body: NoBody) -> Result<Ended, Refused<Leavings>> {
         let transport = leaving.transport();
         match leaving {
             Leaving::Signed(signed) => self.0.app.sessions.log_out(&signed.caller, origin.0).await?,
@@ -168,7 +168,12 @@ impl SessionApi {
     ///
     /// All sessions of the account end.
     #[oai(path = "/auth/logout-all", method = "post", operation_id = "logoutAll")]
-    async fn log_out_everywhere(&self, leaving: Leaving, origin: Origin) -> Result<Ended, Refused<LeavingAll>> {
+    async fn log_out_everywhere(
+        &self,
+        leaving: Leaving,
+        origin: Origin,
+        _body: NoBody,
+    ) -> Result<Ended, Refused<LeavingAll>> {
         let transport = leaving.transport();
         let caller = leaving.caller(&self.0).await?;
         self.0.app.sessions.log_out_everywhere(&caller, origin.0).await?;
@@ -226,6 +231,7 @@ impl SessionApi {
         origin: Origin,
         /// Which session.
         id: PathWord<SessionId>,
+        _body: NoBody,
     ) -> Result<Ended, Refused<Ending>> {
         let Signed { caller, transport } = signed;
         let (user, session, reason) = (caller.user, id.0, RevocationReason::RevokedByOwner);

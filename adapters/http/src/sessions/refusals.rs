@@ -31,7 +31,7 @@ impl Refusals for Calling {
 
 pub(crate) struct Leavings;
 impl Refusals for Leavings {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, BODY];
 }
 
 pub(crate) struct Listing;
@@ -41,10 +41,10 @@ impl Refusals for Listing {
 
 pub(crate) struct LeavingAll;
 impl Refusals for LeavingAll {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, &[Code::Impersonated]];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CSRF, BODY, &[Code::Impersonated]];
 }
 
 pub(crate) struct Ending;
 impl Refusals for Ending {
-    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CHANGING, &[Code::NotFound]];
+    const CODES: &'static [&'static [Code]] = &[ALWAYS, SIGNED, CHANGING, BODY, &[Code::NotFound]];
 }

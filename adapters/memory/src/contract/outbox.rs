@@ -34,6 +34,7 @@ macro_rules! outbox_contract {
             a_waiting_delivery_holds_back_its_subject_only,
             a_leased_delivery_holds_back_its_subject_only,
             a_parked_delivery_lets_its_subject_pass,
+            refusals_are_those_that_were_given_back_and_no_claims,
             a_delivery_is_chosen_by_state_and_not_by_the_last_one,
             the_backlog_counts_what_waits,
             a_commit_wakes_the_relay,
@@ -71,7 +72,8 @@ fn ids(deliveries: &[Delivery]) -> Vec<EventId> {
 
 fn later(delivery: &Delivery, not_before: Timestamp, parked: bool) -> Retry {
     let why = "the broker said no: 日本 '\"".to_owned();
-    Retry { id: delivery.id, attempts: delivery.attempts, not_before, why, parked }
+    let Delivery { id, attempts, refusals, .. } = *delivery;
+    Retry { id, attempts, refusals, not_before, why, parked }
 }
 
 /// Committed: there. Dropped, or refused at the commit: not there.
@@ -196,7 +198,8 @@ pub async fn what_is_done_never_comes_again(storage: &Storage) {
     kept(storage.outbox.done(&[]).await, "no ids are fine");
     let strangers: Vec<_> = (0..700).map(|_| EventId::new(at(0), &super::samples::RANDOM)).collect();
     kept(storage.outbox.done(&strangers).await, "hundreds of unknown ids are fine");
-    let retry = Retry { id: strangers[0], attempts: 1, not_before: at(0), why: String::new(), parked: true };
+    let retry =
+        Retry { id: strangers[0], attempts: 1, refusals: 9, not_before: at(0), why: String::new(), parked: true };
     kept(storage.outbox.retry(&[retry]).await, "giving back what is gone is fine");
     assert_eq!(notes(&claim(storage, 10, at(0)).await), ["3"], "the next in line comes at once");
     assert_eq!(notes(&claim(storage, 10, at(1_000)).await), ["3"], "what is done never comes again");
@@ -267,6 +270,31 @@ pub async fn a_parked_delivery_lets_its_subject_pass(storage: &Storage) {
     assert_eq!(parked[0].attempts, 2, "and its attempts go on counting");
     assert_eq!(notes(&claim(storage, 1, at(101)).await), ["a3"], "{promise} while it is leased");
     kept(storage.outbox.done(&ids(&parked)).await, "a delivery is done");
+}
+
+/// Claims and leases that ran out do not count, and a late claimer changes nothing; the count outlives being parked.
+pub async fn refusals_are_those_that_were_given_back_and_no_claims(storage: &Storage) {
+    let promise = "refusals are those that were given back, and no claims";
+    let (ann, ben) = (user("ann"), user("ben"));
+    announce(storage, at(0), vec![noted(&ann, "a1"), noted(&ben, "b1")]).await;
+    let counts = |deliveries: &[Delivery]| -> Vec<(u32, u32)> {
+        deliveries.iter().map(|delivery| (delivery.attempts, delivery.refusals)).collect()
+    };
+    let first = claim(storage, 10, at(0)).await;
+    assert_eq!(counts(&first), [(1, 0), (1, 0)], "{promise}: a new one was never refused");
+    let claimed = claim(storage, 10, at(100)).await;
+    assert_eq!(counts(&claimed), [(2, 0), (2, 0)], "{promise}: a lease ran out");
+
+    let refused = Retry { refusals: 3_000_000_000, ..later(&claimed[0], at(200), true) };
+    let unlucky = later(&claimed[1], at(200), false);
+    let late = Retry { refusals: 7, ..later(&first[1], at(200), false) };
+    kept(storage.outbox.retry(&[refused, unlucky, late]).await, "deliveries are given back");
+    let claimed = claim(storage, 10, at(200)).await;
+    assert_eq!(counts(&claimed), [(3, 3_000_000_000), (3, 0)], "{promise}: each has its own count");
+    let claimed = claim(storage, 10, at(300)).await;
+    assert_eq!(counts(&claimed), [(4, 3_000_000_000), (4, 0)], "{promise}: a claim leaves it as it is");
+    kept(storage.outbox.retry(&[Retry { refusals: 2, ..later(&claimed[0], at(300), false) }]).await, promise);
+    assert_eq!(counts(&claim(storage, 1, at(300)).await), [(5, 2)], "{promise}: the last word counts");
 }
 
 /// The trap of "greater than the last id": what is older but became free later still comes.

@@ -80,5 +80,6 @@ pub(super) fn delivery(event: Event, sequence: u64, traceparent: Option<&str>) -
         event,
         traceparent: traceparent.map(str::to_owned),
         attempts: 1,
+        refusals: 0,
     }
 }

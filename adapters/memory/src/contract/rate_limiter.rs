@@ -3,6 +3,8 @@
 //! Some subjects live in real time on a busy machine, so nothing here says how fast a call is: where permits may come
 //! back between two calls, the suite looks at how much time has passed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use portcullis_domain::ports::limits::{Permit, Quota};
@@ -23,6 +25,12 @@ macro_rules! rate_limiter_contract {
             buckets_of_different_keys_do_not_touch_each_other,
             any_text_is_a_key,
             another_quota_is_another_bucket,
+            what_was_taken_stays_taken_however_many_other_quotas_are_used,
+            what_is_given_back_can_be_taken_again,
+            what_is_given_back_never_makes_more_than_the_burst,
+            what_is_given_back_to_one_bucket_is_in_no_other,
+            of_a_race_of_givers_each_counts_and_nobody_gets_more,
+            of_a_race_that_takes_and_gives_back_nothing_is_lost_or_won,
             whoever_is_refused_takes_nothing,
             a_permit_is_there_after_retry_after,
             permits_come_back_one_by_one,
@@ -145,6 +153,109 @@ pub async fn another_quota_is_another_bucket(subject: &Limiter) {
     assert_eq!(take(subject, "key", quota(6, HOUR)).await.remaining, 5, "another burst is another bucket");
     assert_eq!(take(subject, "key", quota(5, HOUR * 2)).await.remaining, 4, "another period is another bucket");
     assert!(!take(subject, "key", quota(5, HOUR)).await.granted, "a bucket is still what it was");
+}
+
+/// Keys of an account bring quotas of their own: nobody empties the memory of the others by that.
+pub async fn what_was_taken_stays_taken_however_many_other_quotas_are_used(subject: &Limiter) {
+    let login = quota(5, HOUR);
+    drain(subject, "login:192.0.2.1", login).await;
+    for number in 0..100 {
+        for key in ["login:192.0.2.1", "api-key:7"] {
+            let other = quota(6 + number, HOUR + Duration::from_secs(u64::from(number)));
+            assert!(take(subject, key, other).await.granted, "another quota is another bucket");
+        }
+    }
+    assert!(!take(subject, "login:192.0.2.1", login).await.granted, "what was taken stays taken");
+}
+
+async fn give_back(subject: &Limiter, key: &str, quota: Quota) {
+    if let Err(error) = subject.limiter.give_back(key, quota).await {
+        panic!("the limiter takes permits back: {error:?}");
+    }
+}
+
+/// One for one.
+pub async fn what_is_given_back_can_be_taken_again(subject: &Limiter) {
+    let quota = quota(10, HOUR);
+    drain(subject, "key", quota).await;
+    for _ in 0..3 {
+        give_back(subject, "key", quota).await;
+    }
+    for left in (0..3).rev() {
+        let permit = take(subject, "key", quota).await;
+        assert_eq!((permit.granted, permit.remaining), (true, left), "what is given back is there");
+    }
+    assert!(!take(subject, "key", quota).await.granted, "and no more than that");
+    for _ in 0..100 {
+        give_back(subject, "key", quota).await;
+        assert!(take(subject, "key", quota).await.granted, "again and again");
+    }
+    assert!(!take(subject, "key", quota).await.granted, "and no more than that");
+}
+
+/// Neither to a bucket that nobody knows nor to a full one.
+pub async fn what_is_given_back_never_makes_more_than_the_burst(subject: &Limiter) {
+    let quota = quota(4, HOUR);
+    for _ in 0..10 {
+        give_back(subject, "unknown", quota).await;
+    }
+    assert_eq!(drain(subject, "unknown", quota).await.0, 4, "a bucket never holds more than its burst");
+    take(subject, "key", quota).await;
+    for _ in 0..10 {
+        give_back(subject, "key", quota).await;
+    }
+    assert_eq!(drain(subject, "key", quota).await.0, 4, "a bucket never holds more than its burst");
+}
+
+/// Neither of another key nor of another quota.
+pub async fn what_is_given_back_to_one_bucket_is_in_no_other(subject: &Limiter) {
+    let (one, another) = (quota(3, HOUR), quota(3, HOUR * 2));
+    drain(subject, "key", one).await;
+    drain(subject, "key", another).await;
+    drain(subject, "other", one).await;
+    give_back(subject, "key", one).await;
+    assert!(!take(subject, "key", another).await.granted, "another quota is another bucket");
+    assert!(!take(subject, "other", one).await.granted, "another key is another bucket");
+    assert!(take(subject, "key", one).await.granted, "what is given back is there");
+}
+
+/// Thirty give back, to an empty bucket, while fifty take.
+pub async fn of_a_race_of_givers_each_counts_and_nobody_gets_more(subject: &Limiter) {
+    let quota = quota(47, HOUR);
+    drain(subject, "key", quota).await;
+    let granted = race(80, |number| {
+        let limiter = subject.limiter.clone();
+        async move {
+            if number % 8 < 3 {
+                limiter.give_back("key", quota).await.expect("the limiter takes permits back in a race");
+                return 0;
+            }
+            u32::from(limiter.take("key", quota).await.expect("the limiter answers in a race").granted)
+        }
+    })
+    .await;
+    let (meanwhile, (later, _)) = (granted.into_iter().sum::<u32>(), drain(subject, "key", quota).await);
+    assert_eq!(meanwhile + later, 30, "each permit that was given back is taken once");
+}
+
+/// Forty tasks that hold a permit for a moment, eight times each.
+pub async fn of_a_race_that_takes_and_gives_back_nothing_is_lost_or_won(subject: &Limiter) {
+    let quota = quota(20, HOUR);
+    let held = Arc::new(AtomicU32::new(0));
+    race(40, |_| {
+        let (limiter, held) = (subject.limiter.clone(), held.clone());
+        async move {
+            for _ in 0..8 {
+                if limiter.take("key", quota).await.expect("the limiter answers in a race").granted {
+                    assert!(held.fetch_add(1, Ordering::SeqCst) < 20, "no more are out than the bucket holds");
+                    held.fetch_sub(1, Ordering::SeqCst);
+                    limiter.give_back("key", quota).await.expect("the limiter takes permits back in a race");
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(drain(subject, "key", quota).await.0, 20, "all that were out are back");
 }
 
 /// Nor does he make himself wait longer.

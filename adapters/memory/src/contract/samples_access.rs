@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::access::{ApiKey, KeyUsage, OneTimeToken, Permission, Permissions, Purpose, Role, RoleName};
 use portcullis_domain::accounts::{User, UserStatus};
+use portcullis_domain::audit::Actor;
 use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::store::Store;
 use portcullis_domain::secret::SecretDigest;
@@ -40,7 +41,7 @@ pub(super) fn role(name: &str) -> Role {
 pub(super) async fn stored_role(store: &Arc<dyn Store>, name: &str) -> Role {
     let role = role(name);
     let mut tx = begin(store).await;
-    kept(tx.roles().insert(&role).await, "a role whose name is free is added");
+    kept(tx.roles().insert(&role, usize::MAX).await, "a role whose name is free is added");
     commit(tx).await;
     role
 }
@@ -106,7 +107,7 @@ pub(super) fn api_key(owner: UserId, created: Timestamp) -> ApiKey {
 /// Stores an API key.
 pub(super) async fn stored_key(store: &Arc<dyn Store>, key: &ApiKey) {
     let mut tx = begin(store).await;
-    kept(tx.api_keys().insert(key).await, "an API key of an existing account is added");
+    kept(tx.api_keys().insert(key, u32::MAX).await, "an API key of an existing account is added");
     commit(tx).await;
 }
 
@@ -118,7 +119,8 @@ pub(super) async fn key_in(store: &Arc<dyn Store>, id: ApiKeyId) -> Option<(ApiK
 /// A new token that works for an hour.
 pub(super) fn one_time(purpose: Purpose, user: Option<UserId>, created: Timestamp) -> OneTimeToken {
     let expires_at = created.plus(Duration::from_secs(3_600));
-    OneTimeToken { digest: secret(), purpose, user, version: user.map(|_| 1), created_at: created, expires_at }
+    let (digest, version, maker) = (secret(), user.map(|_| 1), Actor::Operator);
+    OneTimeToken { digest, purpose, user, version, maker, created_at: created, expires_at }
 }
 
 /// Stores a one-time token.

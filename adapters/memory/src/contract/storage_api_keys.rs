@@ -68,7 +68,7 @@ pub async fn an_api_key_id_is_taken_once(storage: &Storage) {
     stored_key(&storage.store, &key).await;
     let mut tx = begin(&storage.store).await;
     let twin = ApiKey { id: key.id, ..api_key(ben.id, at(1)) };
-    let error = refused(tx.api_keys().insert(&twin).await, "the id of an API key is taken once");
+    let error = refused(tx.api_keys().insert(&twin, u32::MAX).await, "the id of an API key is taken once");
     assert!(matches!(error, StoreError::Duplicate(Unique::Id)), "Duplicate(Id), not {error:?}");
     drop(tx);
     let read = key_in(&storage.store, key.id).await.map(|(key, _)| key);
@@ -89,7 +89,7 @@ pub async fn an_api_key_needs_its_account_and_its_roles(storage: &Storage) {
     let ghost = UserId::new(at(0), &RANDOM);
     for key in [api_key(ghost, at(0)), api_key(ben.id, at(0)), of_ann(&["clerk", "never"]), of_ann(&["gone"])] {
         let mut tx = begin(&storage.store).await;
-        let error = refused(tx.api_keys().insert(&key).await, promise);
+        let error = refused(tx.api_keys().insert(&key, u32::MAX).await, promise);
         assert!(matches!(error, StoreError::Conflict), "Conflict, not {error:?}");
         drop(tx);
         assert_eq!(key_in(&storage.store, key.id).await, None, "a refused key leaves no trace");
@@ -240,9 +240,9 @@ pub async fn pages_of_api_keys_are_complete(storage: &Storage) {
     }
 }
 
-/// Neither revoked nor expired ones, nor those of others.
-pub async fn live_api_keys_of_an_account_are_counted(storage: &Storage) {
-    let promise = "the live API keys of an account are counted";
+/// Neither revoked nor expired ones count, nor those of others; the unit's own do.
+pub async fn an_account_has_so_many_live_api_keys_and_no_more(storage: &Storage) {
+    let promise = "an account has so many live API keys and no more";
     let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
     for (owner, expires_at, revoked_at) in [
         (ann.id, None, None),
@@ -253,15 +253,48 @@ pub async fn live_api_keys_of_an_account_are_counted(storage: &Storage) {
     ] {
         stored_key(&storage.store, &ApiKey { expires_at, revoked_at, ..api_key(owner, at(0)) }).await;
     }
-    let mut tx = begin(&storage.store).await;
     for (now, live) in [(at(0), 2), (at(49), 2), (at(50), 1)] {
-        assert_eq!(kept(tx.api_keys().live_of(ann.id, now).await, promise), live, "{promise}: at {now}");
+        let mut tx = begin(&storage.store).await;
+        kept(tx.api_keys().insert(&api_key(ann.id, now), live + 1).await, promise);
+        let error = refused(tx.api_keys().insert(&api_key(ann.id, now), live + 1).await, promise);
+        assert!(matches!(error, StoreError::Full), "{promise}: at {now} Full, not {error:?}");
+        refused(tx.commit(at(0), Vec::new()).await, "after an error the commit is refused");
     }
-    kept(tx.api_keys().insert(&api_key(ann.id, at(0))).await, "an API key of an existing account is added");
-    assert_eq!(kept(tx.api_keys().live_of(ann.id, at(0)).await, promise), 3, "{promise}: the unit's own too");
-    assert_eq!(
-        kept(tx.api_keys().live_of(UserId::new(at(0), &RANDOM), at(0)).await, promise),
-        0,
-        "{promise}: nobody's"
-    );
+    for none in [api_key(ann.id, at(0)), api_key(ben.id, at(0))] {
+        let error = refused(begin(&storage.store).await.api_keys().insert(&none, 0).await, promise);
+        assert!(matches!(error, StoreError::Full), "{promise}: Full, not {error:?}");
+        assert_eq!(key_in(&storage.store, none.id).await, None, "a refused key leaves no trace");
+    }
+}
+
+/// Race for the last two places, of two accounts at a time.
+pub async fn of_racing_api_keys_no_more_come_than_there_may_be(storage: &Storage) {
+    let promise = "of racing API keys no more come than there may be";
+    let (ann, ben) = (stored_user(&storage.store, "ann").await, stored_user(&storage.store, "ben").await);
+    for owner in [ann.id, ben.id] {
+        for _ in 0..3 {
+            stored_key(&storage.store, &api_key(owner, at(0))).await;
+        }
+    }
+    let answers = race(2 * RACERS, |number| {
+        let owner = if number % 2 == 0 { ann.id } else { ben.id };
+        let (store, key) = (storage.store.clone(), api_key(owner, at(0)));
+        async move {
+            let mut tx = begin(&store).await;
+            tx.api_keys().insert(&key, 5).await?;
+            tx.commit(at(0), Vec::new()).await
+        }
+    })
+    .await;
+    for answer in answers {
+        match answer {
+            Ok(()) | Err(StoreError::Full) => {}
+            Err(error) => panic!("{promise}: the others get Full, not {error:?}"),
+        }
+    }
+    for owner in [ann.id, ben.id] {
+        let query = KeyQuery { owner: Some(owner), limit: 100, ..KeyQuery::default() };
+        let there = kept(begin(&storage.store).await.api_keys().page(&query).await, promise);
+        assert_eq!(there.len(), 5, "{promise}, and no fewer");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use portcullis_domain::accounts::User;
 use portcullis_domain::ids::UserId;
 use portcullis_domain::ports::store::{StoreError, Unique};
 use portcullis_domain::sessions::{RevocationReason, Revoked};
@@ -9,6 +10,7 @@ use portcullis_domain::sessions::{RevocationReason, Revoked};
 use super::Storage;
 use super::samples::{
     RACERS, RANDOM, at, begin, commit, hash, kept, race, refused, session, session_in, stored_session, stored_user,
+    user, user_in,
 };
 
 /// `Duplicate(Id)` for a second one.
@@ -89,6 +91,83 @@ pub async fn a_replaced_password_is_not_confirmed_afterwards(storage: &Storage) 
     assert!(kept(tx.credentials().replace(ann.id, &hash("current"), &hash("new")).await, promise), "{promise}");
     commit(tx).await;
     assert!(!kept(early.credentials().confirm(ann.id, &hash("current")).await, promise), "{promise}");
+}
+
+/// Neither a change nor the end of an account that is held goes before the end of the unit, and no session of it.
+pub async fn an_account_that_is_held_stays_until_the_unit_ends(storage: &Storage) {
+    let promise = "an account that is held stays until the unit ends";
+    let ann = user("ann");
+    let mut tx = begin(&storage.store).await;
+    kept(tx.users().insert(&ann).await, promise);
+    commit(tx).await;
+    let mut tx = begin(&storage.store).await;
+    assert!(kept(tx.users().hold(ann.id).await, promise), "{promise}: it is there");
+
+    let (store, changed) = (storage.store.clone(), User { email_verified: true, ..ann.clone() });
+    let change = tokio::spawn(async move {
+        let mut tx = begin(&store).await;
+        kept(tx.users().update(&changed).await, "a change waits");
+        commit(tx).await;
+    });
+    let (store, held) = (storage.store.clone(), ann.id);
+    let holder = tokio::spawn(async move {
+        let mut tx = begin(&store).await;
+        kept(tx.users().hold(held).await, "another one waits")
+    });
+    let (store, begun) = (storage.store.clone(), session(&ann, at(0)));
+    let start = tokio::spawn(async move {
+        let mut tx = begin(&store).await;
+        kept(tx.sessions().insert(&begun).await, "a session waits");
+        commit(tx).await;
+    });
+    let (store, held) = (storage.store.clone(), ann.id);
+    let first_password = tokio::spawn(async move {
+        let mut tx = begin(&store).await;
+        kept(tx.credentials().put(held, &hash("first")).await, "a password waits");
+        commit(tx).await;
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for (what, done) in [
+        ("changed", change.is_finished()),
+        ("held", holder.is_finished()),
+        ("given a session", start.is_finished()),
+        ("given a password", first_password.is_finished()),
+    ] {
+        assert!(!done, "{promise}: it was {what}");
+    }
+    assert_eq!(user_in(&storage.store, ann.id).await, Some(ann.clone()), "{promise}: everybody can read it");
+    commit(tx).await;
+    kept(change.await, "the change goes on when the unit has ended");
+    assert!(kept(holder.await, promise), "so does the next one who holds it");
+    kept(start.await, "and the session");
+    kept(first_password.await, "and the password");
+
+    let mut tx = begin(&storage.store).await;
+    assert!(kept(tx.users().hold(ann.id).await, promise), "{promise}");
+    let (store, held) = (storage.store.clone(), ann.id);
+    let end = tokio::spawn(async move {
+        let mut tx = begin(&store).await;
+        let gone = kept(tx.users().delete(held).await, "the end waits");
+        commit(tx).await;
+        gone
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!end.is_finished(), "{promise}: it was deleted");
+    drop(tx);
+    assert!(kept(end.await, promise), "the end comes when the unit was dropped");
+}
+
+/// An unknown account, and one that has gone.
+pub async fn nobody_holds_an_account_that_is_not_there(storage: &Storage) {
+    let promise = "nobody holds an account that is not there";
+    let (ann, ben) = (stored_user(&storage.store, "ann").await, user("ben"));
+    let mut tx = begin(&storage.store).await;
+    assert!(kept(tx.users().delete(ann.id).await, promise), "{promise}");
+    commit(tx).await;
+    for id in [ann.id, ben.id] {
+        let mut tx = begin(&storage.store).await;
+        assert!(!kept(tx.users().hold(id).await, promise), "{promise}");
+    }
 }
 
 /// Race of replacements.

@@ -255,9 +255,22 @@ pub async fn purging_forgets_revocations_that_matter_no_more(storage: &Storage) 
     let (past, edge, future) = (revocation(&ann, 1, 100), revocation(&ann, 2, 200), revocation(&ann, 3, 201));
     add(storage, &[past, edge, future]).await;
     let mut tx = begin(&storage.store).await;
-    assert_eq!(kept(tx.revocations().purge(at(200)).await, promise), 2, "{promise}: it says how many");
+    assert_eq!(kept(tx.revocations().purge(at(200), 10).await, promise), 2, "{promise}: it says how many");
     commit(tx).await;
     assert_eq!(revocations_since(storage, 0, 0).await, set(&[future]), "{promise}");
+}
+
+/// The limit holds for revocations, and repetition reaches the end.
+pub async fn purging_forgets_no_more_revocations_than_the_limit(storage: &Storage) {
+    let ann = stored_user(&storage.store, "ann").await;
+    let past: Vec<_> = (0..10).map(|second| revocation(&ann, second, 100 + second)).collect();
+    add(storage, &past).await;
+    for expected in [4, 4, 2, 0] {
+        let mut tx = begin(&storage.store).await;
+        let gone = kept(tx.revocations().purge(at(109), 4).await, "revocations are purged");
+        commit(tx).await;
+        assert_eq!(gone, expected, "purging forgets as many revocations as it may, at most the limit");
+    }
 }
 
 /// Its grant is the token itself, every bit of it.

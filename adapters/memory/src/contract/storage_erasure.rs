@@ -268,7 +268,7 @@ pub async fn erasures_are_noted_with_their_unit(storage: &Storage) {
         assert_eq!(kept(tx.audit().erase(ann, 9).await, promise), 0, "a unit sees what it has removed");
         if fails {
             let key = super::samples_access::api_key(ann, at(0));
-            refused(tx.api_keys().insert(&key).await, "an API key needs its account");
+            refused(tx.api_keys().insert(&key, u32::MAX).await, "an API key needs its account");
             refused(tx.audit().erase(ann, 9).await, "after an error nothing is removed");
             refused(tx.audit().note_erasure(ann, &[some_key()]).await, "after an error nothing is noted");
             refused(tx.audit().erasures(9).await, "after an error nothing is read");

@@ -132,7 +132,7 @@ pub async fn changes_of_api_keys_in_a_dropped_unit_never_happened(storage: &Stor
     for fails in [false, true] {
         let new = api_key(ann.id, at(5));
         let mut tx = begin(&storage.store).await;
-        kept(tx.api_keys().insert(&new).await, promise);
+        kept(tx.api_keys().insert(&new, u32::MAX).await, promise);
         kept(tx.api_keys().add_uses(&[(key.id, usage(3, Some(5)))]).await, promise);
         kept(tx.api_keys().update(&ApiKey { revoked_at: Some(at(5)), ..key.clone() }).await, promise);
         let seen = kept(tx.api_keys().by_id(key.id).await, promise);
@@ -140,7 +140,7 @@ pub async fn changes_of_api_keys_in_a_dropped_unit_never_happened(storage: &Stor
         assert_eq!(seen, Some((Some(at(5)), 2, 3)), "a unit sees its own writes");
         assert_eq!(kept(tx.api_keys().purge(at(3), 10).await, promise), 1, "{promise}: one was over");
         if fails {
-            refused(tx.api_keys().insert(&new).await, "an id that is taken is refused");
+            refused(tx.api_keys().insert(&new, u32::MAX).await, "an id that is taken is refused");
             refused(tx.api_keys().by_id(key.id).await, "after an error nothing is read");
             refused(tx.api_keys().in_use(key.id).await, "after an error nothing is read");
             refused(tx.api_keys().add_uses(&[]).await, "after an error nothing is counted");
@@ -163,7 +163,7 @@ pub async fn of_racing_api_keys_one_gets_the_id(storage: &Storage) {
         let (store, key) = (storage.store.clone(), ApiKey { secret: secret(), ..key.clone() });
         async move {
             let mut tx = begin(&store).await;
-            tx.api_keys().insert(&key).await?;
+            tx.api_keys().insert(&key, u32::MAX).await?;
             tx.commit(at(0), Vec::new()).await.map(|()| key)
         }
     })
@@ -197,7 +197,7 @@ pub async fn no_api_key_keeps_a_role_that_is_being_deleted(storage: &Storage) {
                     commit(tx).await;
                     return None;
                 }
-                match tx.api_keys().insert(&key).await {
+                match tx.api_keys().insert(&key, u32::MAX).await {
                     Ok(()) => {
                         commit(tx).await;
                         Some(key.id)

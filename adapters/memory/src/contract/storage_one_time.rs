@@ -3,7 +3,8 @@
 use portcullis_domain::Timestamp;
 use portcullis_domain::access::OneTimeToken;
 use portcullis_domain::access::Purpose::{SetPassword, Setup};
-use portcullis_domain::ids::UserId;
+use portcullis_domain::audit::Actor;
+use portcullis_domain::ids::{ApiKeyId, UserId};
 use portcullis_domain::ports::store::StoreError;
 use portcullis_domain::secret::SecretDigest;
 
@@ -34,6 +35,13 @@ pub async fn every_field_of_a_one_time_token_survives(storage: &Storage) {
         OneTimeToken { created_at: micro, expires_at: last, ..one_time(SetPassword, None, at(0)) },
         OneTimeToken { version: Some(u32::MAX), ..one_time(SetPassword, Some(ann.id), at(0)) },
         OneTimeToken { version: None, ..one_time(SetPassword, Some(ann.id), at(0)) },
+        OneTimeToken { maker: Actor::User(ben.id), ..one_time(SetPassword, Some(ann.id), at(0)) },
+        OneTimeToken {
+            maker: Actor::ApiKey(ApiKeyId::new(at(0), &RANDOM)),
+            ..one_time(SetPassword, Some(ann.id), at(0))
+        },
+        OneTimeToken { maker: Actor::Client("röntgen 'x'".to_owned()), ..one_time(SetPassword, Some(ann.id), at(0)) },
+        OneTimeToken { maker: Actor::Service, ..one_time(SetPassword, Some(ann.id), at(0)) },
     ] {
         stored_one_time(&storage.store, &written).await;
         assert_eq!(one_time_in(&storage.store, &written, at(1)).await.as_ref(), Some(&written), "{promise}");
@@ -72,7 +80,7 @@ pub async fn a_new_one_time_token_takes_the_place_of_the_old_one(storage: &Stora
     }
     for place in 0..newest.len() {
         let next = one_time(newest[place].purpose, newest[place].user, at(5));
-        let next = OneTimeToken { version: next.version.map(|_| 7), ..next };
+        let next = OneTimeToken { version: next.version.map(|_| 7), maker: Actor::Client("hr".to_owned()), ..next };
         stored_one_time(&storage.store, &next).await;
         let old = std::mem::replace(&mut newest[place], next);
         assert_eq!(one_time_in(&storage.store, &old, at(6)).await, None, "{promise}");

@@ -25,7 +25,7 @@ pub async fn every_field_of_a_role_survives(storage: &Storage) {
     ];
     for written in variants {
         let mut tx = begin(&storage.store).await;
-        kept(tx.roles().insert(&written).await, "a role whose name is free is added");
+        kept(tx.roles().insert(&written, usize::MAX).await, "a role whose name is free is added");
         commit(tx).await;
         let read = role_in(&storage.store, &written.name).await;
         assert_eq!(read, Some(written), "every field of a role survives");
@@ -38,7 +38,7 @@ pub async fn a_role_name_is_taken_once(storage: &Storage) {
     let clerk = stored_role(&storage.store, "clerk").await;
     let mut tx = begin(&storage.store).await;
     let twin = Role { description: "another".to_owned(), ..role("clerk") };
-    let error = refused(tx.roles().insert(&twin).await, "the name of a role is taken once");
+    let error = refused(tx.roles().insert(&twin, usize::MAX).await, "the name of a role is taken once");
     assert!(matches!(error, StoreError::Duplicate(Unique::Id)), "Duplicate(Id), not {error:?}");
     drop(tx);
     assert_eq!(role_in(&storage.store, &clerk.name).await, Some(clerk), "a refused role leaves no trace");
@@ -51,7 +51,7 @@ pub async fn roles_come_by_name(storage: &Storage) {
         stored_role(&storage.store, name).await;
     }
     let mut tx = begin(&storage.store).await;
-    kept(tx.roles().insert(&role("a0")).await, "a role whose name is free is added");
+    kept(tx.roles().insert(&role("a0"), usize::MAX).await, "a role whose name is free is added");
     let read = kept(tx.roles().all().await, "all roles are read");
     assert_eq!(read, sorted.map(role), "all roles come by name, byte for byte");
     drop(tx);
@@ -134,7 +134,7 @@ pub async fn of_racing_roles_one_gets_the_name(storage: &Storage) {
         let (store, role) = (storage.store.clone(), Role { description: format!("of {number}"), ..role("clerk") });
         async move {
             let mut tx = begin(&store).await;
-            tx.roles().insert(&role).await?;
+            tx.roles().insert(&role, usize::MAX).await?;
             tx.commit(at(0), Vec::new()).await.map(|()| role)
         }
     })
@@ -149,6 +149,48 @@ pub async fn of_racing_roles_one_gets_the_name(storage: &Storage) {
     }
     assert_eq!(winners.len(), 1, "of {RACERS} racing roles exactly one gets the name");
     assert_eq!(role_in(&storage.store, &role_name("clerk")).await, winners.pop(), "it is the one that was told so");
+}
+
+/// The unit's own count.
+pub async fn there_are_so_many_roles_and_no_more(storage: &Storage) {
+    let promise = "there are so many roles and no more";
+    stored_role(&storage.store, "first").await;
+    let mut tx = begin(&storage.store).await;
+    kept(tx.roles().insert(&role("second"), 3).await, promise);
+    assert!(kept(tx.roles().delete(&role_name("first"), at(1)).await, promise), "it was there");
+    for name in ["third", "fourth"] {
+        kept(tx.roles().insert(&role(name), 3).await, promise);
+    }
+    let error = refused(tx.roles().insert(&role("fifth"), 3).await, promise);
+    assert!(matches!(error, StoreError::Full), "{promise}: Full, not {error:?}");
+    refused(tx.commit(at(0), Vec::new()).await, "after an error the commit is refused");
+    let all = kept(begin(&storage.store).await.roles().all().await, promise);
+    assert_eq!(all, [role("first")], "a refused role leaves no trace");
+}
+
+/// Race for the last two places.
+pub async fn of_racing_roles_no_more_come_than_there_may_be(storage: &Storage) {
+    let promise = "of racing roles no more come than there may be";
+    for name in ["a", "b", "c"] {
+        stored_role(&storage.store, name).await;
+    }
+    let answers = race(RACERS, |number| {
+        let (store, role) = (storage.store.clone(), role(&format!("role-{number}")));
+        async move {
+            let mut tx = begin(&store).await;
+            tx.roles().insert(&role, 5).await?;
+            tx.commit(at(0), Vec::new()).await
+        }
+    })
+    .await;
+    for answer in answers {
+        match answer {
+            Ok(()) | Err(StoreError::Full) => {}
+            Err(error) => panic!("{promise}: the others get Full, not {error:?}"),
+        }
+    }
+    let there = kept(begin(&storage.store).await.roles().all().await, promise);
+    assert_eq!(there.len(), 5, "{promise}, and no fewer");
 }
 
 /// Accounts and API keys lose it, and change by that; a later role of that name is nobody's.
@@ -206,9 +248,9 @@ pub async fn changes_of_roles_in_a_dropped_unit_never_happened(storage: &Storage
         assert!(kept(tx.roles().grant(ann.id, &other.name, at(5)).await, promise), "{promise}: the grant is new");
         assert!(kept(tx.roles().withdraw(ann.id, &clerk.name, at(5)).await, promise), "{promise}: it was held");
         assert!(kept(tx.roles().delete(&clerk.name, at(5)).await, promise), "{promise}: it was there");
-        kept(tx.roles().insert(&role("third")).await, promise);
+        kept(tx.roles().insert(&role("third"), usize::MAX).await, promise);
         if fails {
-            refused(tx.roles().insert(&role("third")).await, "a name that is taken is refused");
+            refused(tx.roles().insert(&role("third"), usize::MAX).await, "a name that is taken is refused");
             refused(tx.roles().all().await, "after an error nothing is read");
             refused(tx.roles().of(ann.id).await, "after an error nothing is read");
             refused(tx.roles().grant(ann.id, &other.name, at(5)).await, "after an error nothing is granted");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_domain::Timestamp;
-use portcullis_domain::ids::SessionId;
-use portcullis_domain::ports::store::Store;
+use portcullis_domain::ids::{SessionId, UserId};
+use portcullis_domain::ports::store::{Store, StoreError};
 use portcullis_domain::sessions::{RevocationReason, Revoked, Rotated, Rotation, Session};
 
 use super::Storage;
@@ -194,6 +194,54 @@ pub async fn of_racing_rotations_of_one_token_one_is_first(storage: &Storage) {
         assert_eq!(firsts, 1, "of {} racing uses of one token exactly one is First", 2 * RACERS);
         live = session_in(&storage.store, live.id).await.unwrap_or_else(|| panic!("the session is there"));
         assert_eq!(live.family.digest, step.successor, "what everybody was told is stored");
+    }
+}
+
+/// Rotates and reads on before it commits, as the use case does when access tokens say what their user may do.
+async fn rotate_and_go_on(store: &Arc<dyn Store>, step: &Rotation, user: UserId) -> Result<Rotated, StoreError> {
+    let mut tx = begin(store).await;
+    let rotated = tx.sessions().rotate(step).await?;
+    if matches!(rotated, Rotated::First(_)) {
+        tx.users().by_id(user).await?;
+        tx.commit(at(0), Vec::new()).await?;
+    }
+    Ok(rotated)
+}
+
+/// Race of units that go on after the use: the same, and whoever meets a conflict is told when it asks again.
+pub async fn of_racing_rotations_that_go_on_one_is_first(storage: &Storage) {
+    let ann = stored_user(&storage.store, "ann").await;
+    for families in [1, 4, 1] {
+        let mut steps = Vec::new();
+        for _ in 0..families {
+            let one = session(&ann, at(0));
+            stored_session(&storage.store, &one).await;
+            steps.push(rotation(&one, at(60)));
+        }
+        let answers = race(2 * RACERS, |number| {
+            let (store, step, user) = (storage.store.clone(), steps[number % families].clone(), ann.id);
+            async move {
+                let answer = match rotate_and_go_on(&store, &step, user).await {
+                    Err(StoreError::Conflict) => rotate_and_go_on(&store, &step, user).await,
+                    answer => answer,
+                };
+                (number % families, kept(answer, "after a conflict the token is live no more, and there is none again"))
+            }
+        })
+        .await;
+        let mut firsts = vec![0; families];
+        for (family, answer) in answers {
+            firsts[family] += usize::from(matches!(answer, Rotated::First(_)));
+            let (Rotated::First(after) | Rotated::Again(after)) = answer else {
+                panic!("of racing uses of one token the others get Again, not {answer:?}")
+            };
+            assert_eq!(after.family.digest, steps[family].successor, "everybody gets the same successor");
+        }
+        assert_eq!(firsts, vec![1; families], "of racing uses of one token exactly one is First");
+        for step in steps {
+            let live = session_in(&storage.store, step.session).await.map(|session| session.family.digest);
+            assert_eq!(live, Some(step.successor), "what everybody was told is stored");
+        }
     }
 }
 

@@ -66,8 +66,8 @@ pub async fn stats_count_nothing_that_is_not_committed(storage: &Storage) {
     for fails in [false, true] {
         let mut tx = begin(&storage.store).await;
         kept(tx.users().insert(&user("ben")).await, promise);
-        kept(tx.roles().insert(&Role { version: 1, ..role("clerk") }).await, promise);
-        kept(tx.api_keys().insert(&api_key(ann.id, at(0))).await, promise);
+        kept(tx.roles().insert(&Role { version: 1, ..role("clerk") }, usize::MAX).await, promise);
+        kept(tx.api_keys().insert(&api_key(ann.id, at(0)), u32::MAX).await, promise);
         assert_eq!(counts(storage, 0).await, one, "{promise}: not yet");
         if fails {
             refused(tx.users().insert(&User { id: ann.id, ..user("cat") }).await, "an id that is taken is refused");

@@ -18,7 +18,7 @@ fn micro_before(instant: Timestamp) -> Timestamp {
 
 fn later(claimed: &WebhookDelivery, not_before: Timestamp) -> Retry {
     let Delivery { id, attempts, .. } = claimed.delivery;
-    Retry { id, attempts, not_before, why: "it answered 503: 日本 '\"\0".to_owned(), parked: false }
+    Retry { id, attempts, refusals: 0, not_before, why: "it answered 503: 日本 '\"\0".to_owned(), parked: false }
 }
 
 async fn give_back(storage: &Storage, claimed: &WebhookDelivery, not_before: Timestamp) {

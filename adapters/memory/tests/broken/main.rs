@@ -2,6 +2,7 @@
 //! would promise nothing.
 
 mod imports;
+mod limiters;
 mod others;
 mod stores;
 mod stores_access;

@@ -10,7 +10,6 @@ use portcullis_domain::accounts::{Password, PasswordHash};
 use portcullis_domain::ids::{EventId, GrantId, SessionId};
 use portcullis_domain::ports::ambient::Randomness;
 use portcullis_domain::ports::delivery::{Backlog, Delivery, EventPublisher, Outbox, PublishError, Retry};
-use portcullis_domain::ports::limits::{LimiterError, Permit, Quota, RateLimiter};
 use portcullis_domain::ports::security::{HashError, Mac, Match, PasswordHasher};
 use portcullis_domain::ports::sessions::{RefreshTokenCodec, RevocationList};
 use portcullis_domain::ports::store::StoreError;
@@ -18,10 +17,8 @@ use portcullis_domain::ports::tokens::{TokenError, TokenVerifier};
 use portcullis_domain::sessions::RefreshToken;
 use portcullis_domain::tokens::{Algorithm, Claims};
 use portcullis_memory::contract::mac::Macs;
-use portcullis_memory::contract::{self, Limiter, Publisher, Received, Signers, Sink, Storage, Time};
-use portcullis_memory::{
-    ManualClock, MemoryLimiter, MemoryRevocations, MemoryStore, PlainHasher, ToyMac, ToyRefreshTokens, ToyTokens,
-};
+use portcullis_memory::contract::{self, Publisher, Received, Signers, Sink, Storage};
+use portcullis_memory::{MemoryRevocations, MemoryStore, PlainHasher, ToyMac, ToyRefreshTokens, ToyTokens};
 
 use crate::{caught, random};
 
@@ -86,6 +83,43 @@ fn an_outbox_that_loses_the_order_is_caught() {
     let outbox = Arc::new(Overtaking(store.clone()));
     let storage = Storage { queue: store.clone(), store, outbox, guard: Box::new(()) };
     caught(move || async move { contract::outbox::a_subject_keeps_its_order_while_it_is_claimed(&storage).await });
+}
+
+/// Takes every claim for a refusal.
+struct Miscounting(Arc<MemoryStore>);
+
+#[async_trait]
+impl Outbox for Miscounting {
+    async fn claim(&self, limit: u32, at: Timestamp, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
+        let claimed = self.0.claim(limit, at, lease).await?;
+        Ok(claimed.into_iter().map(|delivery| Delivery { refusals: delivery.attempts, ..delivery }).collect())
+    }
+
+    async fn done(&self, ids: &[EventId]) -> Result<(), StoreError> {
+        self.0.done(ids).await
+    }
+
+    async fn retry(&self, retries: &[Retry]) -> Result<(), StoreError> {
+        self.0.retry(retries).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.0.backlog().await
+    }
+
+    async fn committed(&self) {
+        self.0.committed().await;
+    }
+}
+
+#[test]
+fn an_outbox_that_takes_a_claim_for_a_refusal_is_caught() {
+    let store = Arc::new(MemoryStore::new(random()));
+    let outbox = Arc::new(Miscounting(store.clone()));
+    let storage = Storage { queue: store.clone(), store, outbox, guard: Box::new(()) };
+    caught(move || async move {
+        contract::outbox::refusals_are_those_that_were_given_back_and_no_claims(&storage).await;
+    });
 }
 
 /// Reads tokens with the spaces around them.
@@ -251,86 +285,4 @@ impl RevocationList for Echoing {
 fn a_list_in_which_the_forgotten_comes_back_is_caught() {
     let list: Arc<dyn RevocationList> = Arc::new(Echoing(Arc::default()));
     caught(move || async move { contract::revocation_list::what_is_forgotten_does_not_come_back(&list).await });
-}
-
-/// Time that stands still.
-struct Still;
-
-#[async_trait]
-impl Time for Still {
-    async fn pass(&self, _: Duration) {}
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
-fn limits(limiter: impl RateLimiter + 'static) -> Limiter {
-    Limiter { limiter: Arc::new(limiter), time: Arc::new(Still), guard: Box::new(()) }
-}
-
-fn honest() -> MemoryLimiter {
-    MemoryLimiter::new(Arc::new(ManualClock::default()))
-}
-
-/// Looks first and takes later.
-struct Tearing(Mutex<u32>);
-
-#[async_trait]
-impl RateLimiter for Tearing {
-    async fn take(&self, _: &str, quota: Quota) -> Result<Permit, LimiterError> {
-        let taken = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let granted = taken < quota.burst;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = taken + u32::from(granted);
-        let remaining = quota.burst.saturating_sub(taken + 1);
-        Ok(Permit { granted, remaining, reset: quota.period, retry_after: Duration::ZERO })
-    }
-}
-
-#[test]
-fn b27_a_limiter_that_looks_first_and_takes_later_is_caught() {
-    caught(|| async {
-        contract::rate_limiter::b27_of_a_race_no_more_than_the_burst_is_granted(&limits(Tearing(Mutex::default())))
-            .await;
-    });
-}
-
-/// Lets whoever is refused wait longer each time.
-struct Resentful(MemoryLimiter, AtomicU8);
-
-#[async_trait]
-impl RateLimiter for Resentful {
-    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
-        let mut permit = self.0.take(key, quota).await?;
-        if !permit.granted {
-            permit.retry_after += Duration::from_millis(1) * u32::from(self.1.fetch_add(1, Ordering::SeqCst));
-        }
-        Ok(permit)
-    }
-}
-
-#[test]
-fn a_limiter_that_charges_for_refusals_is_caught() {
-    caught(|| async {
-        let limiter = limits(Resentful(honest(), AtomicU8::new(0)));
-        contract::rate_limiter::whoever_is_refused_takes_nothing(&limiter).await;
-    });
-}
-
-/// Takes keys for the same that are not.
-struct Blurred(MemoryLimiter);
-
-#[async_trait]
-impl RateLimiter for Blurred {
-    async fn take(&self, key: &str, quota: Quota) -> Result<Permit, LimiterError> {
-        self.0.take(key.trim(), quota).await
-    }
-}
-
-#[test]
-fn a_limiter_that_trims_its_keys_is_caught() {
-    caught(|| async {
-        contract::rate_limiter::buckets_of_different_keys_do_not_touch_each_other(&limits(Blurred(honest()))).await;
-    });
 }

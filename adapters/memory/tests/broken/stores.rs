@@ -45,6 +45,7 @@ pub(crate) enum Fault {
     GrantsByReading,
     RedeemsByReading,
     LosesUses,
+    CountsBeforeItInserts,
 }
 
 struct Broken {

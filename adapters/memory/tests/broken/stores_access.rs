@@ -20,8 +20,14 @@ const MEANWHILE: Duration = Duration::from_millis(5);
 
 #[async_trait]
 impl RoleRepository for BrokenTx {
-    async fn insert(&mut self, role: &Role) -> Result<(), StoreError> {
-        self.tx().roles().insert(role).await
+    async fn insert(&mut self, role: &Role, most: usize) -> Result<(), StoreError> {
+        if self.fault != Fault::CountsBeforeItInserts {
+            return self.tx().roles().insert(role, most).await;
+        }
+        let there = self.tx().roles().all().await?.len();
+        tokio::time::sleep(MEANWHILE).await;
+        let room = if there < most { usize::MAX } else { 0 };
+        self.tx().roles().insert(role, room).await
     }
 
     async fn update(&mut self, role: &Role) -> Result<(), StoreError> {
@@ -80,8 +86,15 @@ impl RoleRepository for BrokenTx {
 
 #[async_trait]
 impl ApiKeyRepository for BrokenTx {
-    async fn insert(&mut self, key: &ApiKey) -> Result<(), StoreError> {
-        self.tx().api_keys().insert(key).await
+    async fn insert(&mut self, key: &ApiKey, most: u32) -> Result<(), StoreError> {
+        if self.fault != Fault::CountsBeforeItInserts {
+            return self.tx().api_keys().insert(key, most).await;
+        }
+        let live = KeyQuery { owner: Some(key.owner), live_at: Some(key.created_at), after: None, limit: most };
+        let there = self.tx().api_keys().page(&live).await?.len();
+        tokio::time::sleep(MEANWHILE).await;
+        let room = if there < most as usize { u32::MAX } else { 0 };
+        self.tx().api_keys().insert(key, room).await
     }
 
     async fn update(&mut self, key: &ApiKey) -> Result<(), StoreError> {
@@ -98,10 +111,6 @@ impl ApiKeyRepository for BrokenTx {
 
     async fn page(&mut self, query: &KeyQuery) -> Result<Vec<(ApiKey, KeyUsage)>, StoreError> {
         self.tx().api_keys().page(query).await
-    }
-
-    async fn live_of(&mut self, owner: UserId, now: Timestamp) -> Result<u32, StoreError> {
-        self.tx().api_keys().live_of(owner, now).await
     }
 
     async fn add_uses(&mut self, uses: &[(ApiKeyId, KeyUsage)]) -> Result<(), StoreError> {
@@ -169,6 +178,14 @@ fn a_store_that_asks_for_holders_without_holding_is_caught() {
 fn a_store_that_reads_an_account_and_then_grants_is_caught() {
     let storage = broken(Fault::GrantsByReading);
     caught(move || async move { contract::storage::of_racing_grants_and_withdrawals_all_take_effect(&storage).await });
+}
+
+#[test]
+fn a_store_that_counts_first_and_inserts_later_is_caught() {
+    let storage = broken(Fault::CountsBeforeItInserts);
+    caught(move || async move { contract::storage::of_racing_api_keys_no_more_come_than_there_may_be(&storage).await });
+    let storage = broken(Fault::CountsBeforeItInserts);
+    caught(move || async move { contract::storage::of_racing_roles_no_more_come_than_there_may_be(&storage).await });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_domain::ports::limits::Quota;
+use portcullis_domain::ports::limits::{Quota, RateLimiter};
 
 use crate::server::{HOUR, Replica, client, keys, patient, prefix, sweep, url};
 
@@ -38,6 +38,18 @@ async fn two_replicas_take_from_one_bucket() {
         assert_eq!(replica.take("key", QUOTA).await.remaining, left);
     }
     assert!(!one.take("key", QUOTA).await.granted && !two.take("key", QUOTA).await.granted);
+    sweep(&prefix).await;
+}
+
+#[tokio::test]
+async fn what_one_replica_gives_back_another_can_take() {
+    let prefix = prefix();
+    let (one, two) = (Replica::ready(&prefix).await, Replica::ready(&prefix).await);
+    assert_eq!(one.granted("key", QUOTA, 60).await, 50);
+    for _ in 0..10 {
+        two.limiter.give_back("key", QUOTA).await.unwrap();
+    }
+    assert_eq!(one.granted("key", QUOTA, 60).await, 10);
     sweep(&prefix).await;
 }
 

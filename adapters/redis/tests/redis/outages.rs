@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_domain::ports::limits::Quota;
+use portcullis_domain::ports::limits::{Quota, RateLimiter};
 use portcullis_domain::ports::sessions::RevocationList;
 use portcullis_memory::MemoryLimiter;
 use portcullis_redis::{RedisAdapter, RedisLimiter};
@@ -70,6 +70,28 @@ async fn a015_a_redis_that_stalls_for_five_seconds_makes_nobody_wait_and_grants_
     other.learns(meanwhile).await;
     let grant = other.revoke();
     replica.learns(grant).await;
+    sweep(&prefix).await;
+}
+
+#[tokio::test]
+async fn what_was_given_back_is_there_while_redis_is_away_and_what_is_given_back_then_too() {
+    let (line, prefix) = (Line::to(address()).await, prefix());
+    let replica = behind(&line, &prefix).await;
+    assert_eq!(replica.granted("key", QUOTA, 50).await, 40);
+    for _ in 0..5 {
+        replica.limiter.give_back("key", QUOTA).await.unwrap();
+    }
+    line.stall();
+    stops_being_ready(&replica.redis).await;
+    assert_eq!(replica.granted("key", QUOTA, 50).await, 5, "the fallback knows of it");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        replica.limiter.give_back("key", QUOTA).await.unwrap();
+    }
+    assert!(begun.elapsed() < SOON, "nobody waits for Redis: {:?}", begun.elapsed());
+    assert_eq!(replica.granted("key", QUOTA, 50).await, 5);
+    line.mend();
+    becomes_ready(&replica.redis).await;
     sweep(&prefix).await;
 }
 

@@ -173,4 +173,8 @@ impl RateLimiter for Never {
     async fn take(&self, _: &str, _: Quota) -> Result<Permit, portcullis_domain::ports::limits::LimiterError> {
         Err(portcullis_domain::ports::limits::LimiterError("the fallback was asked".into()))
     }
+
+    async fn give_back(&self, _: &str, _: Quota) -> Result<(), portcullis_domain::ports::limits::LimiterError> {
+        Err(portcullis_domain::ports::limits::LimiterError("the fallback was asked".into()))
+    }
 }

@@ -36,6 +36,10 @@ const ROLES_ON_POSTGRES: &str = "INSERT INTO api_key_roles (key_id, role) \
 /// `WHERE true` tells SQLite where the query ends.
 const ROLES_ON_SQLITE: &str = "INSERT INTO api_key_roles (key_id, role) \
     SELECT $1, value FROM json_each($2) WHERE true ON CONFLICT DO NOTHING";
+/// One new key of an account after the other: the count that follows sees those that were committed before. No row is
+/// held for it, so that whoever deletes a role and this do not wait for each other.
+const HOLD_PLACES: &str = "SELECT pg_advisory_xact_lock(hashtextextended('portcullis.api_keys.' || \
+    current_schema() || '.' || $1::uuid::text, 0))::text";
 pub(crate) const LIVE: &str = "SELECT count(*) FROM api_keys WHERE owner = $1 AND revoked_at IS NULL \
     AND (expires_at IS NULL OR expires_at > $2)";
 pub(crate) const PURGE: &str = "DELETE FROM api_keys WHERE id IN \
@@ -46,8 +50,11 @@ pub(crate) const DELETE_OF: &str =
 
 #[async_trait]
 impl ApiKeyRepository for Unit {
-    async fn insert(&mut self, key: &ApiKey) -> Result<(), StoreError> {
+    async fn insert(&mut self, key: &ApiKey, most: u32) -> Result<(), StoreError> {
         let link = self.writing().await?;
+        if live_of(&link, key.owner, key.created_at).await? >= i64::from(most) {
+            return Err(StoreError::Full);
+        }
         let more = [(*key.owner.as_uuid()).into(), key.created_at.as_unix_micros().into()];
         let values = row::values(key)?.into_iter().chain(more);
         let insert = Statement::from_sql_and_values(link.get_database_backend(), INSERT, values);
@@ -114,16 +121,6 @@ impl ApiKeyRepository for Unit {
         Ok(keys)
     }
 
-    async fn live_of(&mut self, owner: UserId, now: Timestamp) -> Result<u32, StoreError> {
-        let link = self.reading()?;
-        let look = link.statement(LIVE, [(*owner.as_uuid()).into(), now.as_unix_micros().into()]);
-        let row = link.query_one_raw(look).await.map_err(store_error)?;
-        let row = row.ok_or_else(|| unavailable("a count without a row"))?;
-        let live: i64 = row.try_get_by_index(0).map_err(store_error)?;
-        self.keep(link);
-        Ok(u32::try_from(live).unwrap_or(u32::MAX))
-    }
-
     async fn add_uses(&mut self, uses: &[(ApiKeyId, KeyUsage)]) -> Result<(), StoreError> {
         let link = self.writing().await?;
         uses::add(&link, uses).await.map_err(store_error)?;
@@ -139,6 +136,22 @@ impl ApiKeyRepository for Unit {
         self.keep(link);
         Ok(gone.rows_affected())
     }
+}
+
+/// How many keys of an account are live at `now`; it holds until the unit ends, for SQLite has one writer.
+async fn live_of(link: &Link, owner: UserId, now: Timestamp) -> Result<i64, StoreError> {
+    let owner: Value = (*owner.as_uuid()).into();
+    if link.get_database_backend() == DbBackend::Postgres {
+        link.query_one_raw(link.statement(HOLD_PLACES, [owner.clone()])).await.map_err(store_error)?;
+    }
+    counted(link, link.statement(LIVE, [owner, now.as_unix_micros().into()])).await
+}
+
+/// What a statement counts.
+pub(crate) async fn counted(link: &Link, look: Statement) -> Result<i64, StoreError> {
+    let row = link.query_one_raw(look).await.map_err(store_error)?;
+    let row = row.ok_or_else(|| unavailable("a count without a row"))?;
+    row.try_get_by_index(0).map_err(store_error)
 }
 
 /// Removes the keys of an account.

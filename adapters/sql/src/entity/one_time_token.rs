@@ -10,6 +10,8 @@ pub struct Model {
     pub purpose: String,
     pub user_id: Option<Uuid>,
     pub user_version: Option<i64>,
+    pub maker_kind: String,
+    pub maker_id: Option<String>,
     pub created_at: i64,
     pub expires_at: i64,
 }

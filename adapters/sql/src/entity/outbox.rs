@@ -13,6 +13,7 @@ pub struct Model {
     pub occurred_at: i64,
     pub traceparent: Option<String>,
     pub attempts: i64,
+    pub refusals: i64,
     /// Null until the first claim; then the end of the lease, or of the pause after a failure.
     pub due_at: Option<i64>,
     pub parked: bool,

@@ -98,9 +98,10 @@ async fn readable(shared: &Shared, rows: Vec<Model>, at: Timestamp) -> Result<Ve
     for row in rows {
         let id = EventId::from_uuid(row.id);
         let attempts = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let (parked, refusals) = (row.parked, count("outbox.refusals", row.refusals).unwrap_or_default());
         if stuck.contains(&row.subject) {
             let why = "waits for an earlier delivery of its subject".to_owned();
-            unreadable.push(Retry { id, attempts, not_before: at, why, parked: false });
+            unreadable.push(Retry { id, attempts, refusals, not_before: at, why, parked });
             continue;
         }
         let subject = row.subject.clone();
@@ -108,9 +109,9 @@ async fn readable(shared: &Shared, rows: Vec<Model>, at: Timestamp) -> Result<Ve
             Ok(delivery) => deliveries.push(delivery),
             Err(error) => {
                 tracing::error!(%id, %error, "an event in the outbox cannot be read");
-                let parked = attempts >= PARK_AFTER;
+                let parked = parked || attempts >= PARK_AFTER;
                 let not_before = at.plus(UNREADABLE_PAUSE);
-                unreadable.push(Retry { id, attempts, not_before, why: error.to_string(), parked });
+                unreadable.push(Retry { id, attempts, refusals, not_before, why: error.to_string(), parked });
                 if !parked {
                     stuck.push(subject);
                 }
@@ -132,5 +133,6 @@ fn delivery(row: Model) -> Result<Delivery, StoreError> {
         event: serde_json::from_str(&row.event).map_err(|_| corrupt("outbox.event"))?,
         traceparent: row.traceparent,
         attempts: count("outbox.attempts", row.attempts)?,
+        refusals: count("outbox.refusals", row.refusals)?,
     })
 }

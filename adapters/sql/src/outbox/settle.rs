@@ -15,9 +15,10 @@ use crate::unit::finish;
 const CHUNK: usize = 512;
 
 pub(crate) const DONE: &str = "DELETE FROM outbox WHERE id = ANY($1)";
-const RETRY: &str = "UPDATE outbox SET due_at = back.due_at, why = back.why, parked = back.parked \
-    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::bigint[]) \
-    AS back (id, due_at, why, parked, attempts) \
+const RETRY: &str = "UPDATE outbox SET due_at = back.due_at, why = back.why, parked = back.parked, \
+    refusals = back.refusals \
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[]) \
+    AS back (id, due_at, why, parked, attempts, refusals) \
     WHERE outbox.id = back.id AND outbox.attempts = back.attempts";
 
 pub(super) async fn done(shared: &Shared, ids: &[EventId]) -> Result<(), StoreError> {
@@ -47,7 +48,9 @@ pub(super) async fn retry(shared: &Shared, retries: &[Retry]) -> Result<(), Stor
             let why: Vec<String> = retries.iter().map(reason).collect();
             let parked: Vec<bool> = retries.iter().map(|retry| retry.parked).collect();
             let attempts: Vec<i64> = retries.iter().map(|retry| i64::from(retry.attempts)).collect();
-            vec![link.statement(RETRY, [ids.into(), due.into(), why.into(), parked.into(), attempts.into()])]
+            let refusals: Vec<i64> = retries.iter().map(|retry| i64::from(retry.refusals)).collect();
+            let values = [ids.into(), due.into(), why.into(), parked.into(), attempts.into(), refusals.into()];
+            vec![link.statement(RETRY, values)]
         }
         _ => retries.chunks(CHUNK).map(give_back).collect(),
     };
@@ -69,16 +72,18 @@ pub(crate) fn delete(ids: &[Uuid]) -> Statement {
 }
 
 fn give_back(retries: &[Retry]) -> Statement {
-    let marks = vec!["(?, ?, ?, ?, ?)"; retries.len()].join(", ");
+    let marks = vec!["(?, ?, ?, ?, ?, ?)"; retries.len()].join(", ");
     let sql = format!(
-        "UPDATE outbox SET due_at = back.column2, why = back.column3, parked = back.column4 \
+        "UPDATE outbox SET due_at = back.column2, why = back.column3, parked = back.column4, \
+         refusals = back.column6 \
          FROM (VALUES {marks}) AS back WHERE outbox.id = back.column1 \
          AND outbox.attempts = back.column5"
     );
     let values = retries.iter().flat_map(|retry| {
         let due = retry.not_before.as_unix_micros();
-        let attempts = i64::from(retry.attempts);
-        [(*retry.id.as_uuid()).into(), due.into(), reason(retry).into(), retry.parked.into(), Value::from(attempts)]
+        let (attempts, refusals) = (i64::from(retry.attempts), i64::from(retry.refusals));
+        let id: Value = (*retry.id.as_uuid()).into();
+        [id, due.into(), reason(retry).into(), retry.parked.into(), attempts.into(), refusals.into()]
     });
     Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
 }

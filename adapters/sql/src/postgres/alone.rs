@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use tokio::sync::mpsc;
 
 use super::{Pool, commit};
 use crate::rotate::RotationRow;
@@ -11,11 +12,26 @@ use crate::turn::{Command, Entry};
 /// Serves a unit to its end. `repeat` is what it did before in another transaction that was rolled back: when that
 /// does not succeed again, somebody was faster and the unit fails with a conflict.
 pub(super) async fn serve(pool: Pool, entry: Entry, repeat: Option<RotationRow>, stall: Duration) {
-    let Entry { first: mut command, mut rest } = entry;
-    let transaction = match begin(&pool, repeat).await {
-        Ok(transaction) => transaction,
-        Err(error) => return command.refuse(error),
-    };
+    let Some((command, rest)) = entry.take_up() else { return };
+    match begin(&pool, repeat).await {
+        Ok(transaction) => converse(transaction, command, rest, stall).await,
+        Err(error) => command.refuse(error),
+    }
+}
+
+/// Serves a unit to its end in the transaction that it began in and has for itself now.
+pub(super) async fn serve_on(transaction: DatabaseTransaction, entry: Entry, stall: Duration) {
+    if let Some((command, rest)) = entry.take_up() {
+        converse(transaction, command, rest, stall).await;
+    }
+}
+
+async fn converse(
+    transaction: DatabaseTransaction,
+    mut command: Command,
+    mut rest: mpsc::Receiver<Command>,
+    stall: Duration,
+) {
     loop {
         let goes_on = match command {
             Command::Commit(statements, reply) => {

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Pool, alone};
 use crate::rotate::{RotationRow, by_session, many};
-use crate::turn::{Arrivals, Entry, MOST, Onward, Passenger, arrivals};
+use crate::turn::{Arrivals, Command, Entry, MOST, Onward, Passenger, arrivals};
 
 /// So many transactions at once: while one waits for the disk the next one gathers its passengers.
 const FLIGHTS: usize = 2;
@@ -19,8 +19,9 @@ const FLIGHTS: usize = 2;
 struct Flight {
     pool: Pool,
     stall: Duration,
-    /// Whether uses of refresh tokens are announced; then they do not fly, for each has to be committed alone.
-    announced: Arc<AtomicBool>,
+    /// Whether uses of refresh tokens are announced, or read more; then they do not fly, for each needs a transaction
+    /// alone.
+    apart: Arc<AtomicBool>,
 }
 
 impl Flight {
@@ -32,10 +33,10 @@ impl Flight {
 
 /// Sends those who wait on their way; ends when nobody can ask any more.
 pub(super) async fn dispatch(pool: Pool, mut queue: mpsc::Receiver<Entry>, stall: Duration) {
-    let flight = Flight { pool, stall, announced: Arc::new(AtomicBool::new(false)) };
+    let flight = Flight { pool, stall, apart: Arc::new(AtomicBool::new(false)) };
     let runway = Arc::new(Semaphore::new(FLIGHTS));
     while let Some(first) = queue.recv().await {
-        if flight.announced.load(Ordering::Relaxed) {
+        if flight.apart.load(Ordering::Relaxed) {
             flight.alone(first, None);
             continue;
         }
@@ -93,8 +94,9 @@ async fn fly(flight: &Flight, passengers: Vec<Passenger>) {
     land(flight, transaction, arrivals).await;
 }
 
-/// Commits when all want just that. Otherwise it is undone, and each has what it did repeated in a transaction of its
-/// own: those who go on, too, and those who announce something, for that locks their subject.
+/// Commits when all want just that. Whoever goes on or announces something, for that locks their subject, needs a
+/// transaction alone: this one, when nobody else changed anything in it. Otherwise it is undone, and each has what it
+/// did repeated in one of its own.
 async fn land(flight: &Flight, transaction: DatabaseTransaction, arrivals: Arrivals) {
     let Arrivals { committing, onward, fresh, lost } = arrivals;
     for entry in fresh {
@@ -109,18 +111,26 @@ async fn land(flight: &Flight, transaction: DatabaseTransaction, arrivals: Arriv
         }
         return;
     }
-    if announced {
-        flight.announced.store(true, Ordering::Relaxed);
+    // Who reads on does so at each use; a change that follows is rare.
+    let reads = |onward: &Onward| matches!(onward.entry.first, Command::One(..) | Command::All(..));
+    if announced || onward.iter().any(reads) {
+        flight.apart.store(true, Ordering::Relaxed);
+    }
+    let committing = committing.into_iter().map(|(row, statements, reply)| (row, Entry::committing(statements, reply)));
+    let onward = onward.into_iter().map(|Onward { row, entry }| (row, entry));
+    let mut rotated: Vec<(RotationRow, Entry)> = committing.chain(onward).collect();
+    if lost == 0 && rotated.len() == 1 {
+        // Its row stays locked, so no other use of the token comes in between.
+        if let Some((_, entry)) = rotated.pop() {
+            tokio::spawn(alone::serve_on(transaction, entry, flight.stall));
+        }
+        return;
     }
     let undone = transaction.rollback().await;
-    for (row, statements, reply) in committing {
-        let entry = Entry::committing(statements, reply);
+    for (row, entry) in rotated {
         match &undone {
             Ok(()) => flight.alone(entry, Some(row)),
             Err(error) => entry.first.refuse(error.clone()),
         }
-    }
-    for Onward { row, entry } in onward {
-        flight.alone(entry, Some(row));
     }
 }

@@ -94,7 +94,7 @@ async fn explain(options: &PgConnectOptions, address: &str, settings: SqlSetting
         },
         other => other,
     };
-    ConnectError::Server { address: address.to_owned(), why: cause.to_string() }
+    ConnectError::server(address, &cause)
 }
 
 impl Postgres {

@@ -60,10 +60,7 @@ impl<'a> Batch<'a> {
         stall: Duration,
         others: &mpsc::Receiver<Entry>,
     ) -> Result<(), Broken> {
-        let Entry { first: mut command, mut rest } = entry;
-        if command.is_abandoned() {
-            return self.roll_back_unit().await;
-        }
+        let Some((mut command, mut rest)) = entry.take_up() else { return self.roll_back_unit().await };
         loop {
             let goes_on = match command {
                 Command::Execute(statement, reply) => answer(self.transaction.execute(statement).await, reply),

@@ -43,7 +43,10 @@ impl Batch<'_> {
         if lost > 0 || !onward.is_empty() {
             self.roll_back_unit().await?;
             let rows: Vec<_> = committing.iter().map(|(row, ..)| row.clone()).collect();
-            self.repeat(&rows).await?;
+            if !self.repeat(&rows).await? {
+                let why = "a refresh token was not the live one when its use was repeated";
+                return Err(Broken(DbErr::Exec(RuntimeErr::Internal(why.to_owned()))));
+            }
         }
         let mut replies = Vec::with_capacity(committing.len());
         let mut outcome = Ok(());
@@ -66,8 +69,13 @@ impl Batch<'_> {
             }
         }
         for Onward { row, entry } in onward {
-            self.repeat(&[row]).await?;
-            self.serve(entry, stall, others).await?;
+            if self.repeat(&[row]).await? {
+                self.serve(entry, stall, others).await?;
+            } else {
+                // The one before it ended the session, or its COMMIT let another process use the token.
+                self.roll_back_unit().await?;
+                entry.first.refuse(DbErr::RecordNotUpdated);
+            }
         }
         for entry in fresh {
             self.serve(entry, stall, others).await?;
@@ -75,17 +83,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Does again what succeeded before, with nothing in between that could change the outcome.
-    async fn repeat(&mut self, rows: &[RotationRow]) -> Result<(), Broken> {
+    /// Does again what succeeded before; whether all of it did. Nothing comes in between until a unit is served.
+    async fn repeat(&mut self, rows: &[RotationRow]) -> Result<bool, Broken> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let rotated = self.rotate_all(rows).await.map_err(Broken)?;
-        if rotated.len() == rows.len() {
-            return Ok(());
-        }
-        let why = "a refresh token was not the live one when its use was repeated";
-        Err(Broken(DbErr::Exec(RuntimeErr::Internal(why.to_owned()))))
+        Ok(rotated.len() == rows.len())
     }
 
     async fn rotate_all(&mut self, rows: &[RotationRow]) -> Result<HashMap<Uuid, QueryResult>, DbErr> {

@@ -98,6 +98,8 @@ impl Opener {
         let options = match self {
             Self::File(path) => options(path)
                 .journal_mode(SqliteJournalMode::Wal)
+                // What was deleted is overwritten, not only forgotten.
+                .pragma("secure_delete", "ON")
                 // A longer log than by default: pages that change again and again are written back less often.
                 .pragma("wal_autocheckpoint", "12000")
                 .pragma("journal_size_limit", "67108864")

@@ -14,6 +14,8 @@ pub(crate) struct Entry {
     pub(crate) first: Command,
     /// What it wants then; closed when it is given up.
     pub(crate) rest: mpsc::Receiver<Command>,
+    /// Hears that the turn has come; `None` when that has been told.
+    pub(crate) waiting: Option<oneshot::Sender<()>>,
 }
 
 impl Entry {
@@ -21,7 +23,15 @@ impl Entry {
     pub(crate) fn committing(statements: Vec<Statement>, reply: Reply<()>) -> Self {
         // Nothing comes after a commit.
         let (_, rest) = mpsc::channel(1);
-        Self { first: Command::Commit(statements, reply), rest }
+        Self { first: Command::Commit(statements, reply), rest, waiting: None }
+    }
+
+    /// The turn has come: from here on the unit waits for the answer, however long that takes. `None` when it has given
+    /// up, and nothing is to be done.
+    pub(crate) fn take_up(self) -> Option<(Command, mpsc::Receiver<Command>)> {
+        let Self { first, rest, waiting } = self;
+        let waits = waiting.is_none_or(|waiting| waiting.send(()).is_ok());
+        (waits && !first.is_abandoned()).then_some((first, rest))
     }
 }
 

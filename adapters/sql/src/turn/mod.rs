@@ -26,7 +26,8 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Turns that are asked for through `queue` and waited for at most `patience`.
+    /// Turns that are asked for through `queue` and waited for at most `patience`; what is done in them takes as long as it
+    /// takes.
     pub(crate) const fn new(queue: mpsc::Sender<Entry>, patience: Duration, backend: DbBackend) -> Self {
         Self { queue, patience, backend }
     }
@@ -87,15 +88,8 @@ impl Turn {
         let unstarted = self.unstarted.lock().unwrap_or_else(PoisonError::into_inner).take();
         let answer = match unstarted {
             Some(rest) => {
-                let patience = self.turns.patience;
-                let entry = Entry { first: command(reply), rest };
-                let served = async {
-                    let closed = |_| refusal("the store is closed");
-                    self.turns.queue.send(entry).await.map_err(closed)?;
-                    Ok(answer.await)
-                };
-                let late = |_| Err(refusal("too many are waiting to write"));
-                tokio::time::timeout(patience, served).await.unwrap_or_else(late)?
+                self.wait(command(reply), rest).await?;
+                answer.await
             }
             None => {
                 let stalled = |_| refusal("the unit of work held up the others and was rolled back");
@@ -104,6 +98,26 @@ impl Turn {
             }
         };
         answer.unwrap_or_else(|_| Err(refusal("the writer has gone")))
+    }
+
+    /// Waits until the turn has come, or whoever had to give it has gone.
+    async fn wait(&self, first: Command, rest: mpsc::Receiver<Command>) -> Result<(), DbErr> {
+        let (waiting, mut taken_up) = oneshot::channel();
+        let entry = Entry { first, rest, waiting: Some(waiting) };
+        let turn = async {
+            self.turns.queue.send(entry).await.map_err(|_| refusal("the store is closed"))?;
+            // An error means that the turn is refused: the answer says why.
+            let _refused = (&mut taken_up).await;
+            Ok(())
+        };
+        match tokio::time::timeout(self.turns.patience, turn).await {
+            Ok(turn) => turn,
+            Err(_) => {
+                // From here on it cannot come any more; it may have come just now.
+                taken_up.close();
+                taken_up.try_recv().map_err(|_| refusal("too many are waiting to write"))
+            }
+        }
     }
 }
 

@@ -49,14 +49,20 @@ impl Passenger {
     #[expect(clippy::result_large_err, reason = "it is no error but goes on to somebody else")]
     pub(crate) fn try_from(entry: Entry) -> Result<Self, Entry> {
         match entry {
-            Entry { first: Command::Rotate(row, reply), rest } => Ok(Self { row, reply, rest }),
+            Entry { first: Command::Rotate(row, reply), rest, waiting } => {
+                if let Some(waiting) = waiting {
+                    // Who has given up has dropped its end of `reply` and `rest` too.
+                    let _gone = waiting.send(());
+                }
+                Ok(Self { row, reply, rest })
+            }
             other => Err(other),
         }
     }
 
     /// As it came.
     pub(crate) fn into_entry(self) -> Entry {
-        Entry { first: Command::Rotate(self.row, self.reply), rest: self.rest }
+        Entry { first: Command::Rotate(self.row, self.reply), rest: self.rest, waiting: None }
     }
 }
 
@@ -81,8 +87,10 @@ pub(crate) async fn arrivals(
             Ok(Some(Command::Commit(statements, reply))) if changed => {
                 arrivals.committing.push((row, statements, reply));
             }
-            Ok(Some(first)) if changed => arrivals.onward.push(Onward { row, entry: Entry { first, rest } }),
-            Ok(Some(first)) => arrivals.fresh.push(Entry { first, rest }),
+            Ok(Some(first)) if changed => {
+                arrivals.onward.push(Onward { row, entry: Entry { first, rest, waiting: None } });
+            }
+            Ok(Some(first)) => arrivals.fresh.push(Entry { first, rest, waiting: None }),
             Ok(None) if changed => arrivals.lost += 1,
             Ok(None) => {}
             Err(_) => {

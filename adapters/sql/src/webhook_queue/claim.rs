@@ -91,7 +91,7 @@ async fn readable(shared: &Shared, rows: Vec<Model>, at: Timestamp) -> Result<Ve
             Err(error) => {
                 tracing::error!(%id, %webhook, %error, "an event for a webhook cannot be read");
                 let not_before = at.plus(UNREADABLE_PAUSE * attempts.clamp(1, MOST_PAUSES));
-                let retry = Retry { id, attempts, not_before, why: error.to_string(), parked: false };
+                let retry = Retry { id, attempts, refusals: 0, not_before, why: error.to_string(), parked: false };
                 settle::retry(shared, webhook, &retry).await?;
             }
         }
@@ -108,6 +108,7 @@ fn delivery(row: Model) -> Result<Delivery, StoreError> {
         event: serde_json::from_str(&row.event).map_err(|_| corrupt("webhook_deliveries.event"))?,
         traceparent: row.traceparent,
         attempts: count("webhook_deliveries.attempts", row.attempts)?,
+        refusals: 0,
     })
 }
 

@@ -165,6 +165,22 @@ pub(crate) async fn damage(fresh: &Fresh, sql: &str) {
     }
 }
 
+/// Keeps every other connection from writing into a SQLite file: what they do takes as long as this.
+pub(crate) struct Busy(sqlx::SqliteConnection);
+
+impl Busy {
+    pub(crate) async fn new(folder: &Folder) -> Self {
+        let mut connection = sqlx::SqliteConnection::connect(&folder.url()).await.unwrap();
+        connection.execute("BEGIN IMMEDIATE").await.unwrap();
+        Self(connection)
+    }
+
+    pub(crate) async fn end(mut self) {
+        self.0.execute("ROLLBACK").await.unwrap();
+        self.0.close().await.unwrap();
+    }
+}
+
 /// A connection for the migrator alone.
 pub(crate) async fn migrator(fresh: &Fresh) -> DatabaseConnection {
     let url = match fresh {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use portcullis_domain::Timestamp;
 use portcullis_domain::access::{ApiKey, OneTimeToken, Permissions, Purpose, Role, RoleName};
 use portcullis_domain::accounts::{Email, User};
+use portcullis_domain::audit::Actor;
 use portcullis_domain::clients::{Client, ClientId};
 use portcullis_domain::event::Event;
 use portcullis_domain::ids::{ApiKeyId, SessionId, UserId, WebhookId};
@@ -120,7 +121,8 @@ pub(crate) fn api_key(owner: &User) -> ApiKey {
 pub(crate) fn one_time_token(owner: &User) -> OneTimeToken {
     let (digest, user) = (SecretDigest(digest(3).0), Some(owner.id));
     let purpose = Purpose::SetPassword;
-    OneTimeToken { digest, purpose, user, version: Some(owner.version), created_at: at(0), expires_at: at(100) }
+    let (version, maker) = (Some(owner.version), Actor::User(owner.id));
+    OneTimeToken { digest, purpose, user, version, maker, created_at: at(0), expires_at: at(100) }
 }
 
 pub(crate) fn webhook() -> Webhook {
