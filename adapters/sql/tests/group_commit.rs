@@ -261,7 +261,7 @@ async fn stall(fresh: &Fresh) {
 async fn a_database_in_memory_works_alike() {
     let random = std::sync::Arc::new(databases::Counter);
     let store = portcullis_sql::SqlStore::connect("sqlite::memory:", SqlSettings::default(), random).await.unwrap();
-    assert_eq!(store.migrate().await.unwrap().len(), 9);
+    assert_eq!(store.migrate().await.unwrap().len(), portcullis_migration::Migrator::names().len());
     let (user, session) = signed_in(&store, "ann").await;
     rotated(&store, session.id, 0).await.commit(at(10), Vec::new()).await.unwrap();
     drop(rotated(&store, session.id, 1).await);

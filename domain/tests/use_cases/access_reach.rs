@@ -146,7 +146,10 @@ async fn a106_a_key_makes_no_keys_unless_it_may_write_them_all() {
     assert!(matches!(own, Err(ApiKeyError::NotASession)), "{own:?}");
 
     let acting = uses(&world, &strong).await.expect("a caller");
-    let new = access.create_key(wanted_key(&acting, ann.id, &["orders:read"])).await.expect("this one may");
+    let outcome = access.create_key(wanted_key(&acting, ann.id, &["orders:read"])).await;
+    assert!(matches!(outcome, Err(ApiKeyError::NotASession)), "not for its owner, whose password it does not know");
+    let (ben, ..) = somebody(&world, "ben", &["orders:read"]).await;
+    let new = access.create_key(wanted_key(&acting, ben.id, &["orders:read"])).await.expect("this one may");
     assert_eq!(uses(&world, &new).await.expect("a caller").permissions, permissions(&["orders:read"]));
 }
 
