@@ -12,7 +12,8 @@ pub(super) fn serve(config: Config, dev: bool) -> Outcome {
     telemetry::start_log(&config.log);
     // Only the first installation counts, and this is the first.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    runtime(config.server.threads)?.block_on(async move {
+    let runtime = runtime(config.server.threads)?;
+    let served = runtime.block_on(async move {
         let signal = shutdown()?;
         let is_issuer_unset = config.tokens.issuer.is_none() && !dev;
         let service = build(config).await?;
@@ -27,7 +28,10 @@ pub(super) fn serve(config: Config, dev: bool) -> Outcome {
         }
         running.until(signal).await;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // A thread that waits for something, the look-up of a name for instance, is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 /// SIGTERM or SIGINT. The handlers stand before anything is started, so that no early signal is lost.

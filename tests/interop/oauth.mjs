@@ -111,7 +111,7 @@ async function* story(library, as, refreshToken) {
     assert.equal(granted.scope, client.scope)
     assert.equal((await library.grant(as, client, how, narrow)).scope, narrow)
     await refused(library.grant(as, client, how, 'not:granted'), 400, 'invalid_scope')
-    const challenge = how === 'basic' ? 'basic' : undefined
+    const challenge = 'basic' // with every 401 (RFC 9110 §15.5.2), however the client wanted to prove who it is
     await refused(library.grant(as, { ...client, secret: wrong }, how), 401, 'invalid_client', challenge)
     await refused(library.grant(as, { ...client, secret: other.secret }, how), 401, 'invalid_client', challenge)
     yield `client_credentials by ${how}`
