@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::ids::{SessionId, UserId};
 use crate::origin::Origin;
 use crate::ports::store::{Effect, StoreError};
-use crate::sessions::{EndActing, EndAll, RevocationReason, Revoked, revoked_events};
+use crate::sessions::{EndAll, EndOne, RevocationReason, Revoked};
 
 use super::managed::{NotManaged, is_active_admin, managed, of_another};
 use super::one_time::void_links;
@@ -244,24 +244,14 @@ impl Administration {
         let (user, _) = managed(&mut *tx, &cmd.caller, cmd.user).await?;
         let found = tx.sessions().by_id(session).await?.filter(|session| session.user == user.id);
         let found = found.filter(|session| session.is_live(now)).ok_or(AdministrationError::NotFound)?;
-        if !tx.sessions().revoke(session, Revoked { at: now, reason }).await? {
-            return Err(AdministrationError::NotFound);
-        }
-        let mut ended = self.sessions.revocations(&[session], now);
-        tx.revocations().add(&ended).await?;
         let actor = cmd.caller.actor();
         let act = AuditEntry::new(now, &*self.random, actor.clone(), Action::Revoke, &cmd.origin);
+        let revoked = Revoked { at: now, reason };
+        let end = EndOne { session: &found, revoked, actor: &actor, origin: &cmd.origin };
+        let ended = end.run(&mut *tx, &self.sessions, &*self.random).await?.ok_or(AdministrationError::NotFound)?;
         tx.audit().append(act.on(user.id).in_session(session).with(reason.as_str())).await?;
-        let mut effects = revoked_events(user.id, &ended, reason, &cmd.origin);
-        // A session in which somebody else acts as the user began none.
-        if found.impersonation.is_none() {
-            let acting = EndActing { user: user.id, at: now, actor: &actor, origin: &cmd.origin };
-            let acting = acting.run(&mut *tx, &self.sessions, &*self.random).await?;
-            effects.extend(acting.effects);
-            ended.extend(acting.revocations);
-        }
-        tx.commit(now, effects).await?;
-        self.revocations.remember(&ended, now);
+        tx.commit(now, ended.effects).await?;
+        self.revocations.remember(&ended.revocations, now);
         Ok(1)
     }
 

@@ -1,4 +1,4 @@
-//! The end of everything that a user does: in sessions of their own, and as others.
+//! The end of one session, and of everything that a user does: in sessions of their own, and as others.
 
 use crate::Timestamp;
 use crate::audit::{Action, Actor, AuditEntry};
@@ -8,7 +8,7 @@ use crate::ports::ambient::Randomness;
 use crate::ports::sessions::Revocation;
 use crate::ports::store::{Effect, StoreError, Tx};
 
-use super::{RevocationReason, Revoked, SessionPolicy, revoked_events};
+use super::{RevocationReason, Revoked, Session, SessionPolicy, revoked_events};
 
 /// Whose sessions end, and because of whom.
 pub(crate) struct EndAll<'a> {
@@ -54,6 +54,44 @@ impl EndAll<'_> {
         effects.extend(acting.effects);
         revocations.extend(acting.revocations);
         Ok(Ended { own: own.len(), effects, revocations })
+    }
+}
+
+/// Which session ends, when and why, and because of whom.
+pub(crate) struct EndOne<'a> {
+    /// Which.
+    pub(crate) session: &'a Session,
+    /// When and why.
+    pub(crate) revoked: Revoked,
+    /// Who ends it.
+    pub(crate) actor: &'a Actor,
+    /// Where the request came from.
+    pub(crate) origin: &'a Origin,
+}
+
+impl EndOne<'_> {
+    /// Ends, within `tx`, a session, and with one of the user's own those in which they act as somebody else: whoever had
+    /// it may have begun them. `None` when it was over.
+    pub(crate) async fn run(
+        &self,
+        tx: &mut dyn Tx,
+        policy: &SessionPolicy,
+        random: &dyn Randomness,
+    ) -> Result<Option<Ended>, StoreError> {
+        let (user, at) = (self.session.user, self.revoked.at);
+        if !tx.sessions().revoke(self.session.id, self.revoked).await? {
+            return Ok(None);
+        }
+        let mut revocations = policy.revocations(&[self.session.id], at);
+        tx.revocations().add(&revocations).await?;
+        let mut effects = revoked_events(user, &revocations, self.revoked.reason, self.origin);
+        if self.session.impersonation.is_none() {
+            let acting = EndActing { user, at, actor: self.actor, origin: self.origin };
+            let acting = acting.run(tx, policy, random).await?;
+            effects.extend(acting.effects);
+            revocations.extend(acting.revocations);
+        }
+        Ok(Some(Ended { own: 1, effects, revocations }))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::origin::Origin;
 use crate::ports::store::StoreError;
 use crate::secret::SecretString;
 
-use super::{EndActing, EndAll, RevocationReason, Revoked, Sessions, revoked_events};
+use super::{EndAll, EndOne, RevocationReason, Revoked, Sessions};
 
 /// The end of one session.
 #[derive(Clone, Debug)]
@@ -97,23 +97,13 @@ impl Sessions {
             self.revocations.remember(&self.policy.revocations(&[cmd.session], now), now);
         }
         let Some(session) = session.filter(|session| session.is_live(now)) else { return Ok(false) };
-        if !tx.sessions().revoke(cmd.session, Revoked { at: now, reason: cmd.reason }).await? {
-            return Ok(false);
-        }
-        let mut ended = self.policy.revocations(&[cmd.session], now);
-        tx.revocations().add(&ended).await?;
         let act = AuditEntry::new(now, &*self.random, cmd.actor.clone(), Action::Revoke, &cmd.origin);
+        let revoked = Revoked { at: now, reason: cmd.reason };
+        let end = EndOne { session: &session, revoked, actor: &cmd.actor, origin: &cmd.origin };
+        let Some(ended) = end.run(&mut *tx, &self.policy, &*self.random).await? else { return Ok(false) };
         tx.audit().append(act.on(cmd.user).in_session(cmd.session).with(cmd.reason.as_str())).await?;
-        let mut effects = revoked_events(cmd.user, &ended, cmd.reason, &cmd.origin);
-        // A session in which somebody else acts as the user began none.
-        if session.impersonation.is_none() {
-            let acting = EndActing { user: cmd.user, at: now, actor: &cmd.actor, origin: &cmd.origin };
-            let acting = acting.run(&mut *tx, &self.policy, &*self.random).await?;
-            effects.extend(acting.effects);
-            ended.extend(acting.revocations);
-        }
-        tx.commit(now, effects).await?;
-        self.revocations.remember(&ended, now);
+        tx.commit(now, ended.effects).await?;
+        self.revocations.remember(&ended.revocations, now);
         Ok(true)
     }
 }

@@ -25,7 +25,7 @@ use crate::ports::sessions::RefreshTokenCodec;
 use crate::ports::store::Store;
 use crate::tokens::{AccessTokens, Scope};
 
-pub(crate) use end_all::{EndActing, EndAll, Ended};
+pub(crate) use end_all::{EndActing, EndAll, EndOne, Ended};
 pub use freshness::{Freshness, Stale};
 pub use known_revocations::KnownRevocations;
 pub use list::ListSessions;

@@ -10,9 +10,7 @@ use crate::secret::SecretString;
 use crate::tokens::Scope;
 use crate::{Failure, Timestamp};
 
-use super::{
-    EndActing, RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair, revoked_events,
-};
+use super::{EndOne, RefreshToken, RevocationReason, Revoked, Rotated, Rotation, Session, Sessions, TokenPair};
 
 /// The use of a refresh token.
 #[derive(Clone, Debug)]
@@ -127,16 +125,11 @@ impl Sessions {
             Rotated::Refused => Err(RefreshError::Invalid),
             Rotated::Reused(session) => {
                 let revoked = Revoked { at: now, reason: RevocationReason::TokenReuse };
-                if !tx.sessions().revoke(session.id, revoked).await? {
-                    return Err(RefreshError::Invalid);
-                }
-                let mut ended = self.policy.revocations(&[session.id], now);
-                tx.revocations().add(&ended).await?;
-                // Whoever has stolen the session may act as others in it.
                 let actor = Actor::Anonymous;
-                let acting = EndActing { user: session.user, at: now, actor: &actor, origin: &cmd.origin };
-                let acting = acting.run(&mut *tx, &self.policy, &*self.random).await?;
-                let act = AuditEntry::new(now, &*self.random, actor.clone(), Action::Refresh, &cmd.origin)
+                // Whoever has stolen the session may act as others in it.
+                let end = EndOne { session: &session, revoked, actor: &actor, origin: &cmd.origin };
+                let ended = end.run(&mut *tx, &self.policy, &*self.random).await?.ok_or(RefreshError::Invalid)?;
+                let act = AuditEntry::new(now, &*self.random, actor, Action::Refresh, &cmd.origin)
                     .on(session.user)
                     .in_session(session.id)
                     .refused(Refusal::TokenReuse);
@@ -148,11 +141,9 @@ impl Sessions {
                     user_agent: cmd.origin.user_agent.clone(),
                 };
                 let mut effects = vec![Effect::publish(event, &cmd.origin)];
-                effects.extend(revoked_events(session.user, &ended, revoked.reason, &cmd.origin));
-                effects.extend(acting.effects);
+                effects.extend(ended.effects);
                 tx.commit(now, effects).await?;
-                ended.extend(acting.revocations);
-                self.revocations.remember(&ended, now);
+                self.revocations.remember(&ended.revocations, now);
                 Err(RefreshError::Reused)
             }
         }

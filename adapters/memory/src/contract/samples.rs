@@ -295,3 +295,13 @@ where
     }
     tasks.join_all().await
 }
+
+/// That each of those who raced for a place got one, or was told that there is none.
+pub(super) fn each_done_or_full(answers: &[Result<(), StoreError>], promise: &str) {
+    for answer in answers {
+        match answer {
+            Ok(()) | Err(StoreError::Full) => {}
+            Err(error) => panic!("{promise}: the others get Full, not {error:?}"),
+        }
+    }
+}

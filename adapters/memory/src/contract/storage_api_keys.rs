@@ -13,7 +13,7 @@ use portcullis_domain::ports::store::{StoreError, Unique};
 use portcullis_domain::secret::SecretDigest;
 
 use super::Storage;
-use super::samples::{RACERS, RANDOM, at, begin, commit, kept, race, refused, stored_user};
+use super::samples::{RACERS, RANDOM, at, begin, commit, each_done_or_full, kept, race, refused, stored_user};
 use super::samples_access::{
     api_key, disabled, granted, key_in, permissions, role_name, secret, stored_key, stored_role,
 };
@@ -286,12 +286,7 @@ pub async fn of_racing_api_keys_no_more_come_than_there_may_be(storage: &Storage
         }
     })
     .await;
-    for answer in answers {
-        match answer {
-            Ok(()) | Err(StoreError::Full) => {}
-            Err(error) => panic!("{promise}: the others get Full, not {error:?}"),
-        }
-    }
+    each_done_or_full(&answers, promise);
     for owner in [ann.id, ben.id] {
         let query = KeyQuery { owner: Some(owner), limit: 100, ..KeyQuery::default() };
         let there = kept(begin(&storage.store).await.api_keys().page(&query).await, promise);

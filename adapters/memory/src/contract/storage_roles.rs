@@ -5,7 +5,7 @@ use portcullis_domain::access::{ApiKey, Permissions, Role};
 use portcullis_domain::ports::store::{StoreError, Unique};
 
 use super::Storage;
-use super::samples::{RACERS, at, begin, commit, kept, race, refused, stored_user, user_in};
+use super::samples::{RACERS, at, begin, commit, each_done_or_full, kept, race, refused, stored_user, user_in};
 use super::samples_access::{
     api_key, granted, key_in, permissions, role, role_in, role_name, roles_of, stored_holder, stored_key, stored_role,
 };
@@ -183,12 +183,7 @@ pub async fn of_racing_roles_no_more_come_than_there_may_be(storage: &Storage) {
         }
     })
     .await;
-    for answer in answers {
-        match answer {
-            Ok(()) | Err(StoreError::Full) => {}
-            Err(error) => panic!("{promise}: the others get Full, not {error:?}"),
-        }
-    }
+    each_done_or_full(&answers, promise);
     let there = kept(begin(&storage.store).await.roles().all().await, promise);
     assert_eq!(there.len(), 5, "{promise}, and no fewer");
 }

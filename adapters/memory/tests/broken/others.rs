@@ -49,15 +49,13 @@ fn a_publisher_that_only_says_ok_is_caught() {
     caught(move || async move { contract::publisher::ok_means_that_the_event_has_arrived(&publisher).await });
 }
 
-/// Gives the newest of a claim first.
-struct Overtaking(Arc<MemoryStore>);
+/// Gives something else for what it claims.
+struct Claiming(Arc<MemoryStore>, fn(Vec<Delivery>) -> Vec<Delivery>);
 
 #[async_trait]
-impl Outbox for Overtaking {
+impl Outbox for Claiming {
     async fn claim(&self, limit: u32, at: Timestamp, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
-        let mut claimed = self.0.claim(limit, at, lease).await?;
-        claimed.reverse();
-        Ok(claimed)
+        Ok((self.1)(self.0.claim(limit, at, lease).await?))
     }
 
     async fn done(&self, ids: &[EventId]) -> Result<(), StoreError> {
@@ -80,42 +78,18 @@ impl Outbox for Overtaking {
 #[test]
 fn an_outbox_that_loses_the_order_is_caught() {
     let store = Arc::new(MemoryStore::new(random()));
-    let outbox = Arc::new(Overtaking(store.clone()));
+    let outbox = Arc::new(Claiming(store.clone(), |claimed| claimed.into_iter().rev().collect()));
     let storage = Storage { queue: store.clone(), store, outbox, guard: Box::new(()) };
     caught(move || async move { contract::outbox::a_subject_keeps_its_order_while_it_is_claimed(&storage).await });
-}
-
-/// Takes every claim for a refusal.
-struct Miscounting(Arc<MemoryStore>);
-
-#[async_trait]
-impl Outbox for Miscounting {
-    async fn claim(&self, limit: u32, at: Timestamp, lease: Duration) -> Result<Vec<Delivery>, StoreError> {
-        let claimed = self.0.claim(limit, at, lease).await?;
-        Ok(claimed.into_iter().map(|delivery| Delivery { refusals: delivery.attempts, ..delivery }).collect())
-    }
-
-    async fn done(&self, ids: &[EventId]) -> Result<(), StoreError> {
-        self.0.done(ids).await
-    }
-
-    async fn retry(&self, retries: &[Retry]) -> Result<(), StoreError> {
-        self.0.retry(retries).await
-    }
-
-    async fn backlog(&self) -> Result<Backlog, StoreError> {
-        self.0.backlog().await
-    }
-
-    async fn committed(&self) {
-        self.0.committed().await;
-    }
 }
 
 #[test]
 fn an_outbox_that_takes_a_claim_for_a_refusal_is_caught() {
     let store = Arc::new(MemoryStore::new(random()));
-    let outbox = Arc::new(Miscounting(store.clone()));
+    let outbox = Arc::new(Claiming(store.clone(), |claimed| {
+        let refused = |delivery: Delivery| Delivery { refusals: delivery.attempts, ..delivery };
+        claimed.into_iter().map(refused).collect()
+    }));
     let storage = Storage { queue: store.clone(), store, outbox, guard: Box::new(()) };
     caught(move || async move {
         contract::outbox::refusals_are_those_that_were_given_back_and_no_claims(&storage).await;
